@@ -1,0 +1,507 @@
+// Package refresh keeps a pool supplied with a login: it fetches, verifies, publishes and retires
+// credentials, and knows no driver. What to do is decided by a pure machine (machine.go); this file is the
+// goroutine that carries it out.
+package refresh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/leasetimer"
+	"github.com/rekeyhq/rekey/source"
+)
+
+// tickInterval is how often wall clocks are compared: timers stop while a machine sleeps, leases do not.
+const tickInterval = time.Second
+
+// Engine runs one pool's refreshes. Its methods are safe for concurrent use.
+type Engine struct {
+	config  Config
+	machine *machine // belongs to run
+	breaker *breaker // belongs to run
+	stamp   fingerprint
+
+	view    atomic.Pointer[View]
+	inputs  chan envelope
+	drained chan drainage
+
+	stop context.CancelFunc
+	ctx  context.Context // ends operations under way
+	done chan struct{}   // run has returned
+	ops  sync.WaitGroup  // operations under way
+
+	retireMu sync.Mutex                   // guards toRetire
+	toRetire map[uint64]source.Credential // by generation: adopted and not yet given back
+}
+
+// envelope is an input on its way to the engine's goroutine. Once it took effect, handled, if any, is sent the
+// number of the round that answers it.
+type envelope struct {
+	input   input
+	handled chan uint64
+}
+
+// told is an event that an operation beside the loop wants in its place among the others.
+type told struct{ event rekey.Event }
+
+func (told) isInput() {}
+
+// drainage is the end of a generation.
+type drainage struct {
+	generation *Generation
+	cancelled  int
+	took       time.Duration
+}
+
+// New makes an engine that does nothing yet.
+func New(config Config) *Engine {
+	_, canRenew := config.Source.(source.Renewer)
+	_, canAlternates := config.Source.(source.Alternates)
+	ctx, stop := context.WithCancel(context.Background())
+	e := &Engine{
+		config:   config,
+		machine:  newMachine(config.Policy, canRenew, canAlternates),
+		breaker:  newBreaker(config.BreakerFailures, config.BreakerOpen),
+		stamp:    newFingerprint(),
+		inputs:   make(chan envelope),
+		drained:  make(chan drainage),
+		stop:     stop,
+		ctx:      ctx,
+		done:     make(chan struct{}),
+		toRetire: map[uint64]source.Credential{},
+	}
+	e.view.Store(viewOf(e.machine, false, e.breaker.state()))
+	return e
+}
+
+// Start begins the first refresh. Stop ends what Start began.
+func (e *Engine) Start() { go e.run() }
+
+// Stop ends the engine's goroutine and whatever it has under way, and waits for them as long as ctx allows.
+// Callers who wait for a login get rekey.ErrClosed. It may be called again.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.stop()
+	select {
+	case <-e.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("rekey: the source did not return in time: %w", ctx.Err())
+	}
+}
+
+// View returns the newest snapshot.
+func (e *Engine) View() *View { return e.view.Load() }
+
+// Ready waits for the first credential to be adopted. It gives up at once on an error that waiting cannot
+// cure, and else when ctx ends or after MaxHold.
+func (e *Engine) Ready(ctx context.Context) error {
+	_, err := e.await(ctx, func(v *View) bool { return v.Current != nil })
+	return err
+}
+
+// Login returns the generation to connect with. While there is none and one may come, it waits, within ctx
+// and MaxHold.
+func (e *Engine) Login(ctx context.Context) (*Generation, error) {
+	if v := e.View(); v.Current != nil && v.Refused == nil && !v.Expired && !v.Closed {
+		return v.Current, nil
+	}
+	return e.await(ctx, func(v *View) bool { return false })
+}
+
+// await waits until a login is there, or enough says so, or waiting is of no use.
+func (e *Engine) await(ctx context.Context, enough func(*View) bool) (*Generation, error) {
+	limit := time.NewTimer(e.config.MaxHold)
+	defer limit.Stop()
+	for {
+		v := e.View()
+		g, err := v.login()
+		if err == nil || enough(v) || v.Closed || !v.hold {
+			return g, err
+		}
+		select {
+		case <-v.Changed:
+		case <-limit.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+	}
+}
+
+// Refused reports that the server refused a login made with g, for its password or because the role may not
+// log in. It returns once callers of Login wait for the cure.
+func (e *Engine) Refused(g *Generation, err *rekey.VerifyError) {
+	e.post(distrust{generation: g.ID, err: err}, true)
+}
+
+// Revoked reports that a connection of g was found to have lost its role.
+func (e *Engine) Revoked(g *Generation, err *rekey.VerifyError) {
+	e.post(distrust{generation: g.ID, err: err, revoked: true}, false)
+}
+
+// Drained reports that no connection of g is left.
+func (e *Engine) Drained(g *Generation, cancelled int, took time.Duration) {
+	select {
+	case e.drained <- drainage{g, cancelled, took}:
+	case <-e.ctx.Done():
+	}
+}
+
+// Refresh asks the source now and waits until the refresh has come to an end.
+func (e *Engine) Refresh(ctx context.Context) error {
+	handled := make(chan uint64, 1)
+	select {
+	case e.inputs <- envelope{ask{force: true}, handled}:
+		return e.awaitRound(ctx, <-handled)
+	case <-e.ctx.Done():
+		return rekey.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// awaitRound waits for the end of a refresh.
+func (e *Engine) awaitRound(ctx context.Context, round uint64) error {
+	for {
+		v := e.View()
+		if v.rounds >= round {
+			return v.roundErr
+		}
+		if v.Closed {
+			return rekey.ErrClosed
+		}
+		select {
+		case <-v.Changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// post hands an input to the engine's goroutine and, if asked to, waits until it took effect.
+func (e *Engine) post(in input, wait bool) {
+	letter := envelope{input: in}
+	if wait {
+		letter.handled = make(chan uint64, 1)
+	}
+	select {
+	case e.inputs <- letter:
+		if wait {
+			<-letter.handled
+		}
+	case <-e.ctx.Done():
+	}
+}
+
+// run is the engine's goroutine.
+func (e *Engine) run() {
+	defer close(e.done)
+	defer e.ops.Wait()
+	defer e.publishView(true)
+
+	timer := leasetimer.NewTimer()
+	defer timer.Stop()
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	changed := e.changes()
+
+	e.handle(ask{})
+	for {
+		timer.Set(e.machine.wake())
+		select {
+		case <-e.ctx.Done():
+			return
+		case letter := <-e.inputs:
+			e.handle(letter.input)
+			if letter.handled != nil {
+				letter.handled <- e.machine.answeringRound()
+			}
+		case d := <-e.drained:
+			e.drainedOf(d)
+		case <-changed:
+			changed = e.changes()
+			e.handle(ask{force: true})
+		case <-timer.C():
+			timer.Set(time.Time{})
+			e.handle(tick{})
+		case <-ticker.C:
+			e.wallClock(timer)
+		}
+	}
+}
+
+// wallClock lets the machine see a time that the timer slept through.
+func (e *Engine) wallClock(timer *leasetimer.Timer) {
+	if timer.Due(time.Now()) {
+		timer.Set(time.Time{})
+		e.handle(tick{})
+	}
+}
+
+// changes returns the channel of the source's next change, nil if the source does not tell.
+func (e *Engine) changes() <-chan struct{} {
+	if n, ok := e.config.Source.(source.Notifier); ok {
+		return n.Changed()
+	}
+	return nil
+}
+
+// handle steps the machine and does what it wants: first what changes the pool, then, with a snapshot
+// published that says so, what others are told and what is started.
+func (e *Engine) handle(in input) {
+	if t, ok := in.(told); ok {
+		e.emit(t.event)
+		return
+	}
+	commands := e.machine.step(in, time.Now(), rand.Float64())
+	for _, c := range commands {
+		e.change(c)
+	}
+	e.publishView(false)
+	for _, c := range commands {
+		e.carryOut(c)
+	}
+}
+
+func (e *Engine) publishView(closed bool) {
+	next := viewOf(e.machine, closed, e.breaker.state())
+	close(e.view.Swap(next).changed)
+}
+
+// change carries out the commands that change what the pool works with.
+func (e *Engine) change(c command) {
+	switch c := c.(type) {
+	case publish:
+		e.adopted(c.generation)
+		e.config.Target.Publish(c.generation)
+	case extend:
+		e.adopted(c.generation)
+		e.config.Target.Extend(c.generation)
+	case expire:
+		e.config.Target.Expire(c.generation)
+	case suspect:
+		e.config.Target.Distrust(c.generation, c.revoked)
+	}
+}
+
+// carryOut does the rest.
+func (e *Engine) carryOut(c command) {
+	switch c := c.(type) {
+	case fetch:
+		circuit := e.breaker.circuit
+		if c.force {
+			circuit = nil
+		}
+		e.start(func(ctx context.Context) input { return e.fetch(ctx, circuit) })
+	case renew:
+		e.start(func(ctx context.Context) input { return e.renew(ctx, c.credential) })
+	case alternates:
+		e.start(func(ctx context.Context) input { return e.alternates(ctx, c.refused) })
+	case verify:
+		inUse := e.machine.current
+		e.start(func(ctx context.Context) input { return e.verify(ctx, c.credential, inUse) })
+	case retire:
+		e.retireLater(c.credential)
+	case emit:
+		e.emit(c.event)
+	}
+}
+
+// adopted keeps count of what must be given back, and fits the breaker to the new slack.
+func (e *Engine) adopted(g *Generation) {
+	e.retireMu.Lock()
+	e.toRetire[g.ID] = g.Credential
+	e.retireMu.Unlock()
+	e.breaker.fit(e.config.Policy.Slack(g.Credential))
+}
+
+func (e *Engine) emit(event rekey.Event) {
+	if e.config.OnEvent != nil {
+		e.config.OnEvent(event)
+	}
+}
+
+// Emit hands an event of the pool to the handler, in its place among the engine's own. It must not be called
+// while the engine runs, except from a method of Target.
+func (e *Engine) Emit(event rekey.Event) { e.emit(event) }
+
+// start runs an operation beside the loop; its result comes back as an input.
+func (e *Engine) start(operation func(context.Context) input) {
+	e.ops.Go(func() {
+		result := operation(e.ctx)
+		select {
+		case e.inputs <- envelope{input: result}:
+		case <-e.ctx.Done():
+		}
+	})
+}
+
+// fetch asks the source, through the circuit breaker unless there is none.
+func (e *Engine) fetch(ctx context.Context, circuit *circuit) input {
+	ctx, cancel := context.WithTimeout(ctx, e.fetchTimeout())
+	defer cancel()
+	asked := time.Now()
+	c, err := e.askSource(ctx, circuit)
+	in := fetched{forced: circuit == nil, took: time.Since(asked)}
+	if err != nil {
+		in.err = fetchError("fetch", err)
+		return in
+	}
+	in.credential = e.normal(c, asked)
+	return in
+}
+
+func (e *Engine) askSource(ctx context.Context, circuit *circuit) (source.Credential, error) {
+	if circuit == nil {
+		return e.config.Source.Fetch(ctx)
+	}
+	return circuit.Execute(func() (source.Credential, error) { return e.config.Source.Fetch(ctx) })
+}
+
+func (e *Engine) renew(ctx context.Context, c source.Credential) input {
+	ctx, cancel := context.WithTimeout(ctx, e.fetchTimeout())
+	defer cancel()
+	asked := time.Now()
+	r, err := e.config.Source.(source.Renewer).Renew(ctx, c)
+	in := renewed{took: time.Since(asked)}
+	if err != nil {
+		in.err = fetchError("renew", err)
+		return in
+	}
+	in.credential = e.normal(r, asked)
+	return in
+}
+
+func (e *Engine) alternates(ctx context.Context, c source.Credential) input {
+	ctx, cancel := context.WithTimeout(ctx, e.fetchTimeout())
+	defer cancel()
+	asked := time.Now()
+	list, err := e.config.Source.(source.Alternates).Alternates(ctx, c)
+	in := alternated{took: time.Since(asked)}
+	if err != nil {
+		in.err = fetchError("alternates", err)
+		return in
+	}
+	for _, c := range list {
+		in.candidates = append(in.candidates, e.normal(c, asked))
+	}
+	return in
+}
+
+func (e *Engine) verify(ctx context.Context, c source.Credential, inUse *Generation) input {
+	ctx, cancel := context.WithTimeout(ctx, e.config.VerifyTimeout)
+	defer cancel()
+	began := time.Now()
+	err := e.config.Target.Verify(ctx, c, inUse)
+	return verified{err: verifyError(c.Version, err), took: time.Since(began)}
+}
+
+// fetchTimeout leaves time for another attempt before the credential in use ends.
+func (e *Engine) fetchTimeout() time.Duration {
+	g := e.View().Current
+	if g == nil || g.NotAfter.IsZero() {
+		return e.config.FetchTimeout
+	}
+	slack := e.config.Policy.Slack(g.Credential)
+	return max(minFetchTimeout, min(e.config.FetchTimeout, slack/3))
+}
+
+// minFetchTimeout is what a source is given however short a lease is.
+const minFetchTimeout = 250 * time.Millisecond
+
+// normal fills in what a source may leave out.
+func (e *Engine) normal(c source.Credential, asked time.Time) source.Credential {
+	if c.IssuedAt.IsZero() {
+		c.IssuedAt = asked.Round(0)
+	}
+	if c.Version == "" {
+		c.Version = e.stamp.of(c)
+	}
+	return c
+}
+
+// drainedOf ends a generation: it is told, and the credential is given back unless a later generation uses
+// the same one.
+func (e *Engine) drainedOf(d drainage) {
+	e.emit(rekey.DrainedEvent{
+		Generation: d.generation.ID, Version: d.generation.Credential.Version,
+		Cancelled: d.cancelled, Duration: d.took,
+	})
+	e.retireMu.Lock()
+	c, ok := e.toRetire[d.generation.ID]
+	delete(e.toRetire, d.generation.ID)
+	for _, other := range e.toRetire {
+		ok = ok && other.Version != c.Version
+	}
+	e.retireMu.Unlock()
+	if ok {
+		e.retireLater(c)
+	}
+}
+
+// retireLater gives a credential back beside the loop.
+func (e *Engine) retireLater(c source.Credential) {
+	if _, ok := e.config.Source.(source.Retirer); !ok {
+		return
+	}
+	e.ops.Go(func() {
+		ctx, cancel := context.WithTimeout(e.ctx, e.config.FetchTimeout)
+		defer cancel()
+		e.post(told{e.retire(ctx, c)}, false)
+	})
+}
+
+// retire gives one credential back and says how that went.
+func (e *Engine) retire(ctx context.Context, c source.Credential) rekey.RetiredEvent {
+	event := rekey.RetiredEvent{Version: c.Version}
+	if err := e.config.Source.(source.Retirer).Retire(ctx, c); err != nil {
+		event.Err = fetchError("retire", err)
+	}
+	return event
+}
+
+// RetireAll gives back every credential that is still held, the one in use included. It is called after Stop,
+// once no connection is left.
+func (e *Engine) RetireAll(ctx context.Context) error {
+	if _, ok := e.config.Source.(source.Retirer); !ok {
+		return nil
+	}
+	e.retireMu.Lock()
+	held := map[string]source.Credential{}
+	for _, c := range e.toRetire {
+		held[c.Version] = c
+	}
+	clear(e.toRetire)
+	e.retireMu.Unlock()
+
+	var errs []error
+	for _, c := range held {
+		event := e.retire(ctx, c)
+		e.emit(event)
+		if event.Err != nil {
+			errs = append(errs, event.Err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func fetchError(op string, err error) *rekey.FetchError {
+	return &rekey.FetchError{Op: op, Permanent: source.IsPermanent(err), Err: err}
+}
+
+func verifyError(version string, err error) *rekey.VerifyError {
+	if err == nil {
+		return nil
+	}
+	var known *rekey.VerifyError
+	if errors.As(err, &known) {
+		return known
+	}
+	return &rekey.VerifyError{Version: version, Class: rekey.VerifyUnknown, Err: err}
+}

@@ -1,0 +1,58 @@
+package rekey
+
+import "time"
+
+// State is a pool's condition in one word.
+type State string
+
+const (
+	// StateStarting: no credential has been verified yet.
+	StateStarting State = "starting"
+	// StateServing: the credential in use is good and the last refresh went well.
+	StateServing State = "serving"
+	// StateDegraded: the credential in use is good and the last refresh failed.
+	StateDegraded State = "degraded"
+	// StateRefused: the server refuses new logins with the credential in use. Open connections may work.
+	StateRefused State = "refused"
+	// StateExpired: the credential in use has ended and nothing newer was had.
+	StateExpired State = "expired"
+	// StateClosed: the pool was closed.
+	StateClosed State = "closed"
+)
+
+// Status is a snapshot of a pool's credential. It holds no secret and marshals to JSON.
+type Status struct {
+	State State `json:"state"`
+
+	// Generation counts the credentials adopted, from 1; zero means none yet.
+	Generation uint64    `json:"generation"`
+	Version    string    `json:"version"`
+	Username   string    `json:"username"`
+	IssuedAt   time.Time `json:"issued_at,omitzero"`
+	AdoptedAt  time.Time `json:"adopted_at,omitzero"`
+	// ExpiresAt is when the credential ends, and NotAfter when its last connection is closed. Zero means
+	// that it does not end by itself.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	NotAfter  time.Time `json:"not_after,omitzero"`
+	// NextRefresh is when the pool next asks the source, unless something makes it ask earlier.
+	NextRefresh time.Time `json:"next_refresh,omitzero"`
+	// Alternate says that the credential came from the source's alternates.
+	Alternate bool `json:"alternate,omitempty"`
+
+	// Failures counts refreshes that failed in a row; LastError is the reason of the last one.
+	Failures  int    `json:"failures,omitempty"`
+	LastError string `json:"last_error,omitempty"`
+	// Breaker is the state of the circuit breaker around the source: "closed", "half-open" or "open".
+	Breaker string `json:"breaker"`
+
+	// Draining lists superseded generations whose connections are not all gone yet, oldest first.
+	Draining []GenerationStatus `json:"draining,omitempty"`
+}
+
+// GenerationStatus tells of one superseded generation.
+type GenerationStatus struct {
+	Generation  uint64    `json:"generation"`
+	Version     string    `json:"version"`
+	NotAfter    time.Time `json:"not_after,omitzero"`
+	Connections int       `json:"connections"`
+}
