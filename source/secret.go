@@ -1,6 +1,10 @@
 package source
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // redacted is what every printed form of a Secret says.
 const redacted = "[redacted]"
@@ -31,10 +35,13 @@ func (s Secret) Reveal() string {
 // IsZero reports whether the wrapped value is empty.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
+// Format writes "[redacted]" for every verb: without it, %d and its like would show the wrapper's insides.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
 // String returns "[redacted]".
 func (Secret) String() string { return redacted }
 
-// GoString returns "[redacted]", so that %#v stays silent too.
+// GoString returns "[redacted]".
 func (Secret) GoString() string { return redacted }
 
 // LogValue returns "[redacted]" as a slog.Value.

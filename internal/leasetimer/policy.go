@@ -60,7 +60,7 @@ func (p Policy) Window(c source.Credential) time.Duration {
 	if window == 0 {
 		window = life / 3
 	}
-	return min(window, life*9/10)
+	return min(window, life/10*9) // in this order: nine times a life of decades does not fit
 }
 
 // MarginOf returns how long before its expiry c's connections must be gone. It is at most half of the
@@ -127,16 +127,21 @@ func (p Policy) spread(begin, end, now time.Time, first bool, random float64) ti
 	if first {
 		return now.Add(time.Duration(random * float64(end.Sub(now))))
 	}
-	early := p.jitter() * random * float64(end.Sub(begin))
+	early := p.jitter() * random * float64(max(0, end.Sub(begin)))
 	return end.Add(-time.Duration(early))
 }
 
-// retryGap is the wait after a refresh that was due brought nothing newer: a tenth of what is left.
+// retryGap is the wait after a refresh that was due brought nothing newer: a tenth of what is left or, without
+// an end, of the time that the source's own plan is overdue, up to the poll interval.
 func (p Policy) retryGap(c source.Credential, now time.Time, gap time.Duration) time.Duration {
-	if c.ExpiresAt.IsZero() {
+	switch {
+	case !c.ExpiresAt.IsZero():
+		return max(gap, p.NotAfter(c).Sub(now)/10)
+	case !c.RefreshAfter.IsZero():
+		return max(gap, min(p.pollInterval(), now.Sub(wall(c.RefreshAfter))/10))
+	default:
 		return gap
 	}
-	return max(gap, p.NotAfter(c).Sub(now)/10)
 }
 
 // Gap returns the least time between two planned refreshes of c: a second, or a twentieth of a shorter life.

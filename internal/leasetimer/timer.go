@@ -15,11 +15,9 @@ func NewTimer() *Timer {
 	return t
 }
 
-// Set lets the timer fire at the given time and forgets any earlier one. The zero time unsets it.
+// Set lets the timer fire at the given time, at once if that has passed, and forgets any earlier one. Set
+// again to the time at which it has fired, it fires again. The zero time unsets it.
 func (t *Timer) Set(at time.Time) {
-	if at.Equal(t.at) {
-		return
-	}
 	t.at = wall(at)
 	t.timer.Stop()
 	if !at.IsZero() {

@@ -10,7 +10,10 @@ import (
 type command interface{ isCommand() }
 
 type (
-	fetch      struct{ force bool }
+	fetch struct {
+		force bool
+		fresh bool
+	}
 	renew      struct{ credential source.Credential }
 	alternates struct{ refused source.Credential }
 	verify     struct{ credential source.Credential }

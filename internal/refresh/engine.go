@@ -63,7 +63,6 @@ type drainage struct {
 func New(config Config) *Engine {
 	_, canRenew := config.Source.(source.Renewer)
 	_, canAlternates := config.Source.(source.Alternates)
-	ctx, stop := context.WithCancel(context.Background())
 	e := &Engine{
 		config:   config,
 		machine:  newMachine(config.Policy, canRenew, canAlternates),
@@ -71,11 +70,10 @@ func New(config Config) *Engine {
 		stamp:    newFingerprint(),
 		inputs:   make(chan envelope),
 		drained:  make(chan drainage),
-		stop:     stop,
-		ctx:      ctx,
 		done:     make(chan struct{}),
 		toRetire: map[uint64]source.Credential{},
 	}
+	e.ctx, e.stop = context.WithCancel(source.WithHolder(context.Background(), e))
 	e.view.Store(viewOf(e.machine, false, e.breaker.state()))
 	return e
 }
@@ -359,7 +357,7 @@ func (e *Engine) fetch(ctx context.Context, circuit *circuit) input {
 
 func (e *Engine) askSource(ctx context.Context, circuit *circuit) (source.Credential, error) {
 	if circuit == nil {
-		return e.config.Source.Fetch(ctx)
+		return e.config.Source.Fetch(source.WithForce(ctx))
 	}
 	return circuit.Execute(func() (source.Credential, error) { return e.config.Source.Fetch(ctx) })
 }

@@ -14,8 +14,12 @@ type (
 	// tick: time has passed.
 	tick struct{}
 
-	// ask: somebody wants a refresh now. force passes the circuit breaker.
-	ask struct{ force bool }
+	// ask: somebody wants a refresh now. force passes the circuit breaker; fresh is for those who may have had
+	// what the source would give unasked (source.WithForce).
+	ask struct {
+		force bool
+		fresh bool
+	}
 
 	// distrust: the server refused a login, or a role was found revoked.
 	distrust struct {

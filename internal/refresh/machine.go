@@ -62,10 +62,11 @@ type machine struct {
 	lastErr   error
 	startErr  error // why there will be no first credential without a change of configuration
 	fetchErr  *rekey.FetchError
-	rounds    uint64 // refreshes that came to an end, and
-	roundErr  error  // how the last one did
-	refusals  int    // distrust answered in a row
-	lastTrust time.Time
+	rounds    uint64    // refreshes that came to an end, and
+	roundErr  error     // how the last one did
+	refusals  int       // distrust answered in a row
+	lastTrust time.Time // when the server last began or ceased to refuse the login in use
+	seen      time.Time // the latest step
 }
 
 // candidate is a credential on its way to be adopted.
@@ -78,15 +79,18 @@ type candidate struct {
 type refusal struct {
 	until time.Time
 	times int
+	class rekey.VerifyClass
 }
 
 // trouble is a login in use that the server refuses.
 type trouble struct {
-	err              *rekey.VerifyError
-	tries            int  // refreshes that did not end it
-	hold             bool // callers had better wait than fail
-	askedAlternates  bool // in this round
-	verifiedSameOnce bool
+	err     *rekey.VerifyError
+	tries   int  // refreshes that did not end it
+	hold    bool // callers had better wait than fail
+	revoked bool // found on an open connection: whether the server refuses the login is not known yet
+
+	askedAlternates bool // in this round
+	verifiedSame    bool // in this round
 }
 
 func newMachine(policy leasetimer.Policy, canRenew, canAlternates bool) *machine {
@@ -99,6 +103,7 @@ func newMachine(policy leasetimer.Policy, canRenew, canAlternates bool) *machine
 // step takes one input and says what to do. random lies in [0, 1).
 func (m *machine) step(in input, now time.Time, random float64) []command {
 	s := &stepper{machine: m, now: now.Round(0), random: random}
+	m.follow(s.now)
 	switch in := in.(type) {
 	case tick:
 		s.tick()
@@ -116,6 +121,25 @@ func (m *machine) step(in input, now time.Time, random float64) []command {
 		s.verified(in)
 	}
 	return s.commands
+}
+
+// follow takes note of the time. When the clock was set back, what the machine waits for must not come that
+// much later. Ends of credentials are the issuer's, and stay.
+func (m *machine) follow(now time.Time) {
+	now = now.Round(0)
+	back := m.seen.Sub(now)
+	m.seen = now
+	if back <= 0 {
+		return
+	}
+	m.lastTrust = m.lastTrust.Add(-back)
+	if !m.due.IsZero() {
+		m.due = m.due.Add(-back)
+	}
+	for version, r := range m.refused {
+		r.until = r.until.Add(-back)
+		m.refused[version] = r
+	}
 }
 
 // wake is when the machine wants to be asked again.
@@ -169,6 +193,7 @@ func (s *stepper) expireIfEnded() {
 	}
 	s.expired = true
 	s.trying = true
+	clear(s.refused) // what was refused beside a good login is now as good as any
 	s.do(expire{s.current})
 	s.emit(rekey.ExpiredEvent{
 		Generation: s.current.ID, Version: s.current.Credential.Version, Cause: s.lastErr,
@@ -178,16 +203,17 @@ func (s *stepper) expireIfEnded() {
 	}
 }
 
+// ask: a candidate in hand stays until the source has named another.
 func (s *stepper) ask(in ask) {
 	if s.op == opNone {
-		s.dropCandidate()
-		s.start(opFetch, fetch{in.force})
+		s.start(opFetch, fetch(in))
 		return
 	}
 	if s.asked == nil {
 		s.asked = &ask{}
 	}
 	s.asked.force = s.asked.force || in.force
+	s.asked.fresh = s.asked.fresh || in.fresh
 }
 
 // begin starts a round: with the candidate in hand if there is one, else by asking the source.
@@ -197,7 +223,7 @@ func (s *stepper) begin(force bool) {
 		return
 	}
 	s.dropCandidate()
-	s.start(opFetch, fetch{force})
+	s.start(opFetch, fetch{force: force, fresh: force})
 }
 
 // spent reports whether a credential is too near its end to be worth adopting.
@@ -214,6 +240,13 @@ func (s *stepper) dropCandidate() {
 	s.candidate = nil
 }
 
+// supersede drops the candidate in hand unless it is the given version.
+func (s *stepper) supersede(version string) {
+	if s.candidate != nil && s.candidate.credential.Version != version {
+		s.dropCandidate()
+	}
+}
+
 func (s *stepper) inUse(version string) bool {
 	return s.current != nil && s.current.Credential.Version == version
 }
@@ -222,7 +255,8 @@ func (s *stepper) distrust(in distrust) {
 	if s.current == nil || in.generation != s.current.ID || s.trouble != nil {
 		return
 	}
-	s.trouble = &trouble{err: in.err, hold: true, verifiedSameOnce: in.revoked}
+	s.trouble = &trouble{err: in.err, hold: true, revoked: in.revoked}
+	clear(s.refused) // what was refused beside a good login is now as good as any
 	s.do(suspect{s.current, in.revoked})
 	s.emit(rekey.LoginRefusedEvent{
 		Generation: s.current.ID, Version: s.current.Credential.Version,
@@ -248,39 +282,73 @@ func (s *stepper) distrust(in distrust) {
 
 func (s *stepper) fetched(in fetched) {
 	s.op = opNone
+	c := s.sameLease(in.credential)
 	if in.err == nil {
-		in.err = s.rubbish(in.credential)
+		in.err = s.rubbish(c)
 	}
 	if in.err != nil {
 		s.fetchFailed(in)
 		return
 	}
-	changed := !s.inUse(in.credential.Version)
-	s.emit(rekey.FetchedEvent{
-		Version: in.credential.Version, Changed: changed, Forced: in.forced, Duration: in.took,
-	})
-	s.fetchErr = nil
+	changed := !s.inUse(c.Version)
+	s.emit(rekey.FetchedEvent{Version: c.Version, Changed: changed, Forced: in.forced, Duration: in.took})
+	s.fetchErr, s.startErr = nil, nil
 	if !changed {
-		s.unchanged(in.credential)
+		s.unchanged(c, in.forced)
 		return
 	}
-	if s.reachedUntil(in.credential.Version) {
-		s.stillRefused(in.credential)
+	s.supersede(c.Version)
+	if s.reachedUntil(c.Version) {
+		s.stillRefused(c)
 		return
 	}
-	s.candidate = &candidate{credential: in.credential}
-	s.start(opVerify, verify{in.credential})
+	s.candidate = &candidate{credential: c}
+	s.start(opVerify, verify{c})
 }
 
-// rubbish finds a credential that no server can accept.
+// sameLease fits the times of the login in use, told anew. An extended lease counts from its extension: window
+// and margin must not grow with every renewal until they are longer than the lease.
+func (s *stepper) sameLease(c source.Credential) source.Credential {
+	if !s.inUse(c.Version) {
+		return c
+	}
+	switch old := s.current.Credential; {
+	case c.ExpiresAt.Equal(old.ExpiresAt):
+		c.IssuedAt = old.IssuedAt
+	case c.ExpiresAt.After(old.ExpiresAt) && !c.IssuedAt.After(old.IssuedAt):
+		c.IssuedAt = s.now
+	}
+	return c
+}
+
+// rubbish finds a credential that no server can accept, or not for long enough. The login in use, told with an
+// earlier end, is not rubbish but news.
 func (s *stepper) rubbish(c source.Credential) *rekey.FetchError {
+	var reason string
 	switch {
 	case c.Username == "":
-		return &rekey.FetchError{Op: "fetch", Err: errors.New("source returned a credential without a username")}
+		reason = "source returned a credential without a username"
+	case s.inUse(c.Version) && !s.expired:
+		return nil
 	case s.reached(c.ExpiresAt):
-		return &rekey.FetchError{Op: "fetch", Err: errors.New("source returned a credential that has already expired")}
+		reason = "source returned a credential that has already expired"
+	case s.spent(c):
+		reason = "source returned a credential that is about to expire"
 	default:
 		return nil
+	}
+	s.giveBack(c)
+	return &rekey.FetchError{Op: "fetch", Err: errors.New(reason)}
+}
+
+// giveBack returns what the source gave and the pool will not use.
+func (s *stepper) giveBack(c source.Credential) {
+	switch {
+	case s.inUse(c.Version):
+	case s.candidate != nil && s.candidate.credential.Version == c.Version:
+		s.dropCandidate()
+	default:
+		s.do(retire{c})
 	}
 }
 
@@ -292,8 +360,14 @@ func (s *stepper) reachedUntil(version string) bool {
 func (s *stepper) fetchFailed(in fetched) {
 	s.fetchErr = in.err
 	s.lastErr = in.err
+	s.startErr = nil
 	if s.current == nil && in.err.Permanent {
 		s.startErr = in.err
+	}
+	if s.candidate == nil && s.mayBeRight() {
+		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures + 1, Duration: in.took})
+		s.verifySame()
+		return
 	}
 	s.failures++
 	if s.renewable() {
@@ -307,16 +381,20 @@ func (s *stepper) fetchFailed(in fetched) {
 	s.conclude(in.err)
 }
 
-// renewable reports whether extending the lease in hand is worth a try: it has a lease, the server takes its
-// login, and it is due.
+// renewable reports whether extending the lease in hand is worth a try: it is a lease and not over, the server
+// takes its login, and there is nothing newer in hand.
 func (s *stepper) renewable() bool {
-	return s.canRenew && s.current != nil && s.trouble == nil && !s.current.Credential.ExpiresAt.IsZero()
+	if !s.canRenew || s.current == nil || s.trouble != nil || s.candidate != nil {
+		return false
+	}
+	end := s.current.Credential.ExpiresAt
+	return !end.IsZero() && !s.reached(end)
 }
 
 func (s *stepper) renewed(in renewed) {
 	s.op = opNone
 	fetchErr := s.fetchErr
-	c := in.credential
+	c := s.sameLease(in.credential)
 	switch {
 	case in.err == nil && (c.Version != s.current.Credential.Version || s.reached(s.policy.NotAfter(c))):
 		in.err = &rekey.FetchError{Op: "renew", Err: errors.New("the lease in hand was not extended")}
@@ -335,51 +413,70 @@ func (s *stepper) renewed(in renewed) {
 		Generation: s.current.ID, Version: c.Version, ExpiresAt: c.ExpiresAt, Fallback: true, Duration: in.took,
 	})
 	s.schedule(false)
+	if s.trouble != nil {
+		s.due = s.now // its login was refused meanwhile, and a longer life does not cure that
+	}
 	s.conclude(fetchErr)
 }
 
 // unchanged: the source still says what is in use.
-func (s *stepper) unchanged(c source.Credential) {
+func (s *stepper) unchanged(c source.Credential, forced bool) {
 	s.dropCandidate()
-	if s.trouble == nil {
+	switch {
+	case s.trouble == nil:
 		s.failures = 0
 		s.lastErr = nil
 		s.extend(c)
 		s.schedule(false)
 		s.conclude(nil)
-		return
+	case s.trouble.tries == 0 && !forced:
+		// The answer may be older than the refusal.
+		s.start(opFetch, fetch{force: true, fresh: true})
+	case s.mayBeRight():
+		s.verifySame()
+	default:
+		s.tryAlternates(s.current.Credential)
 	}
-	if s.trouble.tries > 0 || s.trouble.verifiedSameOnce {
-		// It may have become right again: one login tells.
-		s.trouble.verifiedSameOnce = false
-		s.candidate = &candidate{credential: s.current.Credential, alternate: s.current.Alternate}
-		s.start(opVerify, verify{s.current.Credential})
-		return
-	}
-	s.tryAlternates(s.current.Credential)
 }
 
-// stillRefused: the source says what was refused a moment ago.
+// mayBeRight reports whether the login in use, refused before, is worth another login in this round.
+func (s *stepper) mayBeRight() bool {
+	t := s.trouble
+	return t != nil && !t.verifiedSame && (t.revoked || t.tries > 0) && !s.reachedUntil(s.current.Credential.Version)
+}
+
+// verifySame tries the login in use: it may have become right again.
+func (s *stepper) verifySame() {
+	s.trouble.revoked = false
+	s.trouble.verifiedSame = true
+	s.candidate = &candidate{credential: s.current.Credential, alternate: s.current.Alternate}
+	s.start(opVerify, verify{s.current.Credential})
+}
+
+// stillRefused: the source says what was refused a moment ago. It is asked again as ever; what waits for the
+// end of the refusal's backoff is the login.
 func (s *stepper) stillRefused(c source.Credential) {
-	if s.trouble != nil || s.current == nil {
+	if s.trouble != nil || s.current == nil || s.expired {
 		s.tryAlternates(c)
 		return
 	}
-	s.due = laterOf(s.refused[c.Version].until, s.now.Add(s.policy.Gap(c)))
+	s.schedule(false)
 	s.conclude(s.lastErr)
 }
 
-// extend takes over the other times of the same login.
+// extend takes over the other times of the same login. An end that has been told is taken back where it has
+// moved, or where the clock was wrong; one that has come meanwhile is told by expireIfEnded.
 func (s *stepper) extend(c source.Credential) {
 	old := s.current.Credential
-	if c.ExpiresAt.Equal(old.ExpiresAt) && c.RefreshAfter.Equal(old.RefreshAfter) {
+	revived := s.expired && !s.spent(c)
+	if c.ExpiresAt.Equal(old.ExpiresAt) && c.RefreshAfter.Equal(old.RefreshAfter) && !revived {
 		return
 	}
 	g := *s.current
 	g.Credential = c
 	g.NotAfter = s.policy.NotAfter(c)
 	s.current = &g
-	s.expired = s.reached(g.NotAfter)
+	s.expired = s.expired && !revived
 	s.do(extend{s.current})
 }
 
@@ -390,13 +487,21 @@ func (s *stepper) schedule(first bool) {
 
 // tryAlternates asks what else may be right after the server refused c, or gives the round up.
 func (s *stepper) tryAlternates(c source.Credential) {
-	refusedPassword := s.trouble == nil || s.trouble.err.Class == rekey.VerifyRefused
-	if s.canAlternates && refusedPassword && !s.askedAlternates() {
+	if s.canAlternates && s.refusedPassword(c) && !s.askedAlternates() {
 		s.setAskedAlternates(true)
 		s.start(opAlternates, alternates{c})
 		return
 	}
 	s.giveUpRound()
+}
+
+// refusedPassword reports whether the server refused the password of c, and of the login in use if that is what
+// the pool suffers from.
+func (s *stepper) refusedPassword(c source.Credential) bool {
+	if s.trouble != nil && s.trouble.err.Class != rekey.VerifyRefused {
+		return false
+	}
+	return s.inUse(c.Version) || s.refused[c.Version].class == rekey.VerifyRefused
 }
 
 func (s *stepper) askedAlternates() bool { return s.trouble != nil && s.trouble.askedAlternates }
@@ -434,8 +539,12 @@ func (s *stepper) tryNext() {
 	s.start(opVerify, verify{next})
 }
 
-// giveUpRound ends a round that found nothing to adopt.
+// giveUpRound ends a round that found nothing to adopt, after a last look at the login in use.
 func (s *stepper) giveUpRound() {
+	if s.mayBeRight() {
+		s.verifySame()
+		return
+	}
 	s.failures++
 	s.failedToAnswer()
 	err := s.lastErr
@@ -453,7 +562,7 @@ func (s *stepper) failedToAnswer() {
 		return
 	}
 	s.trouble.tries++
-	s.trouble.askedAlternates = false
+	s.trouble.askedAlternates, s.trouble.verifiedSame = false, false
 	if s.trouble.err.Class == rekey.VerifyForbidden {
 		s.trouble.hold = false // an operator who disables a login means it
 	}
@@ -465,6 +574,10 @@ func (s *stepper) verified(in verified) {
 	switch {
 	case in.err == nil && s.inUse(c.credential.Version):
 		s.restored()
+	case in.err == nil && s.spent(c.credential):
+		s.notVerified(&rekey.VerifyError{
+			Version: c.credential.Version, Err: errors.New("it came to its end while it was being verified"),
+		})
 	case in.err == nil:
 		s.adopt(c, in.took)
 	case in.err.Class == rekey.VerifyUnknown:
@@ -478,6 +591,7 @@ func (s *stepper) verified(in verified) {
 func (s *stepper) restored() {
 	s.candidate, s.trouble, s.queue = nil, nil, nil
 	s.failures, s.lastErr = 0, nil
+	s.lastTrust = s.now
 	delete(s.refused, s.current.Credential.Version)
 	s.do(extend{s.current})
 	s.emit(rekey.LoginRestoredEvent{Generation: s.current.ID, Version: s.current.Credential.Version})
@@ -486,8 +600,11 @@ func (s *stepper) restored() {
 }
 
 func (s *stepper) adopt(c *candidate, took time.Duration) {
+	if s.trouble != nil {
+		s.lastTrust = s.now
+	}
 	if s.trouble != nil && s.trouble.err.Class == rekey.VerifyRefused {
-		s.remember(s.current.Credential.Version)
+		s.remember(s.current.Credential.Version, rekey.VerifyRefused)
 	}
 	g := &Generation{
 		ID: 1, Credential: c.credential, NotAfter: s.policy.NotAfter(c.credential),
@@ -528,7 +645,7 @@ func (s *stepper) notVerified(err *rekey.VerifyError) {
 func (s *stepper) refuse(c *candidate, err *rekey.VerifyError) {
 	version := c.credential.Version
 	s.lastErr = err
-	s.remember(version)
+	s.remember(version, err.Class)
 	if s.inUse(version) {
 		s.trouble.err = err
 		s.candidate = nil
@@ -536,7 +653,7 @@ func (s *stepper) refuse(c *candidate, err *rekey.VerifyError) {
 		s.dropCandidate()
 		s.emit(rekey.RefusedEvent{Err: err, RetryAt: s.refused[version].until})
 	}
-	if s.current == nil && err.Class != rekey.VerifyRefused {
+	if s.current == nil && !c.alternate && err.Class != rekey.VerifyRefused {
 		s.startErr = err
 	}
 	switch {
@@ -551,16 +668,17 @@ func (s *stepper) refuse(c *candidate, err *rekey.VerifyError) {
 
 // needsAlternates reports whether the refusal of c leaves the pool without a login.
 func (s *stepper) needsAlternates(c *candidate) bool {
-	if s.current == nil {
+	if s.current == nil || s.expired && s.trouble == nil {
 		return !c.alternate
 	}
 	return s.trouble != nil && (!c.alternate || s.inUse(c.credential.Version))
 }
 
 // remember keeps a refused version from being tried again before its backoff ends.
-func (s *stepper) remember(version string) {
+func (s *stepper) remember(version string, class rekey.VerifyClass) {
 	r := s.refused[version]
 	r.times++
+	r.class = class
 	r.until = s.now.Add(s.refusedBackoff().Wait(r.times, s.random))
 	s.forget()
 	s.refused[version] = r
@@ -625,11 +743,4 @@ func (s *stepper) conclude(err error) {
 		s.asked = nil
 		s.ask(again)
 	}
-}
-
-func laterOf(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

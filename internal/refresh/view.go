@@ -115,3 +115,8 @@ func (m *machine) holds() bool {
 		return false
 	}
 }
+
+// Usable reports whether a connection can be made with the login in use.
+func (v *View) Usable() bool {
+	return v.Current != nil && v.Refused == nil && !v.Expired && !v.Closed
+}

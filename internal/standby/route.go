@@ -16,9 +16,9 @@ import (
 type Next func(ctx context.Context) (*Session, error)
 
 // Route prepares config so that one connect with it adopts the session that next gives, instead of
-// dialling. Once connected, the configuration that pgx shows (Conn.Config) reads as the one given here:
-// host, TLS, password and all. Cancel requests, and connects made from a copy of that configuration, dial
-// as the original configuration says.
+// dialling. Once connected, the configuration that pgx shows (Conn.Config) reads as the one that the session
+// was made with: host, user, TLS, password and all. Cancel requests, and connects made from a copy of that
+// configuration, dial with the DialFunc that config has when Route is called.
 //
 // adopted is called with the connection's handle before any AfterConnect hook sees it.
 func Route(config *pgconn.Config, next Next, adopted func(*pgconn.PgConn, *Session)) {
@@ -112,11 +112,13 @@ func (r *route) afterConnect(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// restore makes the connection's configuration read as the original one. What pgx itself set while
+// restore makes the connection's configuration read as the session's. What pgx itself set while
 // connecting stays, and so does dial, which sends cancel requests under TLS.
 func (r *route) restore() {
-	shown := r.original
+	shown := *r.session.config
 	shown.DialFunc = r.dial
+	shown.BuildFrontend = r.original.BuildFrontend
+	shown.AfterConnect = r.original.AfterConnect
 	shown.OnNotification = r.config.OnNotification
 	*r.config = shown
 	r.session.greeting = nil

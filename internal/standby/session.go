@@ -26,6 +26,7 @@ const goodbyeTimeout = time.Second
 // to a connect (see [Route]) or closes it. It is not safe for concurrent use.
 type Session struct {
 	conn      net.Conn
+	config    *pgconn.Config // what the session was made with, and what its connection will show
 	tlsConfig *tls.Config
 	greeting  []byte
 
@@ -37,18 +38,18 @@ type Session struct {
 // connect that adopts the session; those that decide whether the server is acceptable (ValidateConnect,
 // RequireAuth, ChannelBinding, SSLCertMode, AfterNetConnect) take effect here.
 func Dial(ctx context.Context, config *pgconn.Config) (*Session, error) {
-	config = config.Copy()
-	config.AfterConnect = nil
-	conn, err := pgconn.ConnectConfig(ctx, config)
+	used := config.Copy()
+	used.AfterConnect = nil
+	conn, err := pgconn.ConnectConfig(ctx, used)
 	if err != nil {
 		return nil, err
 	}
-	return FromConn(ctx, conn)
+	return FromConn(ctx, conn, config)
 }
 
-// FromConn takes over an idle connection and makes it unusable to its former owner. On failure the
-// connection is closed.
-func FromConn(ctx context.Context, conn *pgconn.PgConn) (*Session, error) {
+// FromConn takes over an idle connection, made with config, and makes it unusable to its former owner. On
+// failure the connection is closed.
+func FromConn(ctx context.Context, conn *pgconn.PgConn, config *pgconn.Config) (*Session, error) {
 	if conn.TxStatus() != 'I' {
 		conn.Close(ctx)
 		return nil, errors.New("standby: connection is inside a transaction")
@@ -63,7 +64,7 @@ func FromConn(ctx context.Context, conn *pgconn.PgConn) (*Session, error) {
 		hijacked.Conn.Close()
 		return nil, err
 	}
-	return &Session{conn: hijacked.Conn, tlsConfig: hijacked.TLSConfig, greeting: greeting}, nil
+	return &Session{conn: hijacked.Conn, config: config, tlsConfig: hijacked.TLSConfig, greeting: greeting}, nil
 }
 
 // Close says goodbye to the server and closes the socket.

@@ -1,0 +1,85 @@
+# Everything that is done to this repository more than once. `make` alone says what there is.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Every folder with a go.mod is a module: the library, and what is kept out of its dependencies. Those without Go
+# files (tools) have nothing to build or test.
+MODULES = $(shell find . -name go.mod -not -path './.*/*' | sort | while read -r mod; do \
+	folder=$$(dirname "$$mod"); [ -z "$$(find "$$folder" -name '*.go' | head -n 1)" ] || echo "$$folder"; done)
+STATICCHECK := $(CURDIR)/bin/staticcheck
+
+# What can be set: make test TESTFLAGS='-run Pool -v', make fuzz FUZZTIME=5m, make bench BENCH=Acquire
+TESTFLAGS ?=
+FUZZTIME  ?= 10s
+BENCH     ?= .
+SOAK      ?= .
+DEMOFLAGS ?=
+
+# each_module runs $(1) in the folder of every module, and stops at the first failure.
+each_module = for module in $(MODULES); do ( cd "$$module" && $(1) ) || exit 1; done
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install what is missing besides Go (PostgreSQL, a C compiler); quick when nothing is
+	@scripts/setup.sh
+
+.PHONY: demo
+demo: setup ## Watch credentials rotate under load on a private PostgreSQL
+	cd examples && go run ./quickstart $(DEMOFLAGS)
+
+.PHONY: test
+test: setup ## Run all tests of all modules under the race detector
+	@$(call each_module,echo "== go test -race ./... in $$module" && go test -race -timeout 15m $(TESTFLAGS) ./...)
+
+.PHONY: test-short
+test-short: setup ## Run the quick tests, without the race detector
+	@$(call each_module,go test -short $(TESTFLAGS) ./...)
+
+.PHONY: soak
+soak: setup ## Run the long forms of the tests (REKEY_FULL=1); an hour or so
+	REKEY_FULL=1 go test -race -count=1 -timeout 3h -v -run '$(SOAK)' $(TESTFLAGS) ./...
+
+.PHONY: bench
+bench: setup ## Run the benchmarks
+	@$(call each_module,go test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) ./...)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	@$(call each_module,$(CURDIR)/scripts/fuzz.sh $(FUZZTIME))
+
+.PHONY: lint
+lint: gofmt vet staticcheck ## Check formatting, go vet and staticcheck
+
+.PHONY: gofmt
+gofmt:
+	@echo "== gofmt"; unformatted=$$(gofmt -l .); \
+	[ -z "$$unformatted" ] || { echo "run gofmt -w on:" $$unformatted; exit 1; }
+
+.PHONY: vet
+vet:
+	@$(call each_module,echo "== go vet ./... in $$module" && go vet ./...)
+
+.PHONY: staticcheck
+staticcheck: $(STATICCHECK)
+	@$(call each_module,echo "== staticcheck ./... in $$module" && $(STATICCHECK) ./...)
+
+$(STATICCHECK): tools/go.mod tools/go.sum
+	cd tools && go build -o $@ honnef.co/go/tools/cmd/staticcheck
+
+.PHONY: build
+build: ## Compile every package of every module
+	@$(call each_module,echo "== go build ./... in $$module" && go build -o /dev/null ./...)
+
+.PHONY: ci
+ci: ## Do what the continuous integration does
+	.ci/run
+
+.PHONY: clean
+clean: ## Remove what was made here
+	rm -rf bin
+	find . -name '*.test' -o -name '*.prof' | xargs -r rm -f

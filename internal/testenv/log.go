@@ -1,0 +1,37 @@
+package testenv
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Log returns everything that the server has written to its log: every statement, login and error.
+func (p *Postgres) Log() (string, error) { return p.LogSince(0) }
+
+// LogOffset is where the log ends now; give it to LogSince later.
+func (p *Postgres) LogOffset() (int64, error) {
+	info, err := os.Stat(p.LogFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// LogSince returns what the server has written since offset.
+func (p *Postgres) LogSince(offset int64) (string, error) {
+	log, err := os.Open(p.LogFile)
+	if err != nil {
+		return "", err
+	}
+	defer log.Close()
+	if _, err := log.Seek(offset, io.SeekStart); err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(log)
+	return string(text), err
+}

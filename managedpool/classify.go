@@ -1,0 +1,74 @@
+package managedpool
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rekeyhq/rekey"
+)
+
+// SQLSTATE codes that a pool acts on.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	invalidPassword       = "28P01"
+	invalidAuthorization  = "28000"
+	insufficientPrivilege = "42501"
+	undefinedDatabase     = "3D000"
+	undefinedObject       = "42704"
+	undefinedTable        = "42P01"
+	undefinedFunction     = "42883"
+	undefinedSchema       = "3F000"
+	tooManyConnections    = "53300"
+	adminShutdown         = "57P01"
+)
+
+// sqlState returns the code of the server's answer in err, empty if there is none.
+func sqlState(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
+}
+
+// loginError says what a failed login means for the credential it was made with. It keeps the causes of a
+// pgconn.ConnectError and leaves out the configuration, which holds the password.
+func loginError(version string, err error) *rekey.VerifyError {
+	out := &rekey.VerifyError{Version: version, SQLState: sqlState(err), Err: withoutConfig(err)}
+	switch out.SQLState {
+	case invalidPassword:
+		out.Class = rekey.VerifyRefused
+	case invalidAuthorization, insufficientPrivilege, undefinedDatabase:
+		out.Class = rekey.VerifyForbidden
+	}
+	return out
+}
+
+// withoutConfig returns what a pgconn.ConnectError wraps.
+func withoutConfig(err error) error {
+	var connectErr *pgconn.ConnectError
+	if errors.As(err, &connectErr) {
+		if cause := connectErr.Unwrap(); cause != nil {
+			return cause
+		}
+	}
+	return err
+}
+
+// distrusts reports whether a refused login of the credential in use is a reason to ask the source: the
+// password is wrong, or the role may not log in. A database that is gone or full is not the credential's.
+func distrusts(state string) bool {
+	return state == invalidPassword || state == invalidAuthorization
+}
+
+// mayMeanRevoked reports whether a role that has lost everything causes the error. An ordinary missing grant
+// or a misspelt name cause it as well. A schema without USAGE drops out of the search path, so a table in it
+// is not forbidden but not found.
+func mayMeanRevoked(state string) bool {
+	switch state {
+	case insufficientPrivilege, undefinedObject, undefinedTable, undefinedFunction, undefinedSchema:
+		return true
+	}
+	return false
+}

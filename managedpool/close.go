@@ -1,0 +1,132 @@
+package managedpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rekeyhq/rekey"
+)
+
+// Times of an end.
+const (
+	// drainShare is the part of Shutdown's time in which connections may come home by themselves.
+	drainShare = 0.8
+	// retireTimeout bounds giving credentials back where the caller sets no limit.
+	retireTimeout = 10 * time.Second
+	// cutOffGrace is the wait for pgxpool after every connection was closed under its user.
+	cutOffGrace = 100 * time.Millisecond
+)
+
+// closing is the end of a pool. It happens once; Close waits for it, and Shutdown hurries it.
+type closing struct {
+	begin  sync.Once
+	hurry  chan struct{} // closed when connections need not come home any more
+	hasten sync.Once
+	done   chan struct{} // closed when all is over
+	err    error         // set before done is closed
+}
+
+func newClosing() closing {
+	return closing{hurry: make(chan struct{}), done: make(chan struct{})}
+}
+
+// Close closes the pool as pgxpool does: it rejects further acquires and waits for all connections to come
+// back, however long that takes, then gives the credentials back. Hijacked connections stay their owners'. It
+// may be called again.
+func (p *Pool) Close() {
+	p.beginClosing()
+	<-p.closing.done
+}
+
+// Shutdown ends everything that the pool has started, within ctx: it waits for connections to come back for
+// four fifths of the time that ctx has, then cancels what is left, hijacked connections included, closes it
+// under its users, and gives the credentials back. An error says what did not end well; the pool is closed all
+// the same. It may be called again, and after Close to hurry that.
+//
+// A caller who never gives his connection back keeps one goroutine of pgxpool waiting until he does; the
+// connection itself is closed.
+func (p *Pool) Shutdown(ctx context.Context) error {
+	p.beginClosing()
+	drained, cancel := drainContext(ctx)
+	defer cancel()
+	select {
+	case <-p.closing.done:
+	case <-drained.Done():
+	}
+	p.closing.hasten.Do(func() { close(p.closing.hurry) })
+	select {
+	case <-p.closing.done:
+		return errors.Join(p.closing.err, p.cutOffHijacked(ctx))
+	case <-ctx.Done():
+		return fmt.Errorf("managedpool: shutdown did not end in time: %w", ctx.Err())
+	}
+}
+
+// drainContext ends when connections have had their time to come home.
+func drainContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	share := time.Duration(drainShare * float64(time.Until(deadline)))
+	return context.WithTimeout(ctx, share)
+}
+
+func (p *Pool) beginClosing() {
+	p.closing.begin.Do(func() { go p.close() })
+}
+
+// close is the end of the pool, in a goroutine of its own.
+func (p *Pool) close() {
+	defer close(p.closing.done)
+	p.engine.Stop(context.Background()) // what is under way at the source has been cancelled
+	p.handover.stop()
+	p.forgetVerified()
+	abandoned := p.closeInner()
+	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)
+	defer cancel()
+	p.closing.err = p.engine.RetireAll(ctx)
+	p.tell(rekey.ClosedEvent{Abandoned: abandoned})
+}
+
+// closeInner closes pgxpool and returns how many connections were closed under their users.
+func (p *Pool) closeInner() int {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		p.inner.Close()
+	}()
+	select {
+	case <-closed:
+		return 0
+	case <-p.closing.hurry:
+	}
+	abandoned := p.cutOffAll(context.Background())
+	timer := time.NewTimer(cutOffGrace)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+	}
+	return abandoned
+}
+
+// cutOffAll closes every session that is left, and returns how many there were.
+func (p *Pool) cutOffAll(ctx context.Context) int {
+	left := p.sessions.of(func(*generation) bool { return true })
+	var cuts sync.WaitGroup
+	for _, s := range left {
+		cuts.Go(func() { s.cutOff(ctx) })
+	}
+	cuts.Wait()
+	return len(left)
+}
+
+// cutOffHijacked closes the connections that callers have taken out of the pool for good.
+func (p *Pool) cutOffHijacked(ctx context.Context) error {
+	p.cutOffAll(ctx)
+	return ctx.Err()
+}

@@ -1,0 +1,135 @@
+package managedpool
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rekeyhq/rekey/source"
+)
+
+// endpointRule is one entry of Options.AllowEndpoints.
+type endpointRule struct {
+	host     string // "*.example.com" matches any name below example.com
+	port     uint16 // zero: any
+	database string // empty: the configured one only; "*": any
+}
+
+func parseEndpoints(entries []string) ([]endpointRule, error) {
+	var rules []endpointRule
+	for i, entry := range entries {
+		rule, err := parseEndpoint(entry)
+		if err != nil {
+			return nil, optionError(fmt.Sprintf("AllowEndpoints[%d]", i), "(%q) %v", entry, err)
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}
+
+func parseEndpoint(entry string) (endpointRule, error) {
+	address, database, hasDatabase := strings.Cut(entry, "/")
+	if hasDatabase && database == "" {
+		return endpointRule{}, fmt.Errorf("names no database after the slash")
+	}
+	rule := endpointRule{host: address, database: database}
+	if host, port, err := net.SplitHostPort(address); err == nil {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return endpointRule{}, fmt.Errorf("has no valid port")
+		}
+		rule.host, rule.port = host, uint16(n)
+	}
+	name := strings.TrimPrefix(rule.host, "*.")
+	if name == "" || strings.Contains(name, "*") {
+		return endpointRule{}, fmt.Errorf("has no valid host")
+	}
+	return rule, nil
+}
+
+func (r endpointRule) allows(e endpoint, configuredDatabase string) bool {
+	if below, ok := strings.CutPrefix(r.host, "*."); ok {
+		if !strings.HasSuffix(strings.ToLower(e.host), "."+strings.ToLower(below)) {
+			return false
+		}
+	} else if !strings.EqualFold(r.host, e.host) {
+		return false
+	}
+	if r.port != 0 && r.port != e.port {
+		return false
+	}
+	switch r.database {
+	case "":
+		return e.database == configuredDatabase
+	case "*":
+		return true
+	default:
+		return e.database == r.database
+	}
+}
+
+// endpoint is where a credential's connections go. The zero endpoint is the configured one.
+type endpoint struct {
+	host     string
+	port     uint16
+	database string
+}
+
+// endpointOf returns the endpoint to follow for c: the zero one if c brings none or the options allow none.
+func endpointOf(c source.Credential, config *pgconn.Config, rules []endpointRule) (endpoint, error) {
+	if len(rules) == 0 || c.Host == "" && c.Port == 0 && c.Database == "" {
+		return endpoint{}, nil
+	}
+	e := endpoint{host: c.Host, port: c.Port, database: c.Database}
+	if e.host == "" {
+		e.host = config.Host
+	}
+	if e.port == 0 {
+		e.port = config.Port
+	}
+	if e.database == "" {
+		e.database = config.Database
+	}
+	if e == (endpoint{config.Host, config.Port, config.Database}) {
+		return endpoint{}, nil
+	}
+	for _, r := range rules {
+		if r.allows(e, config.Database) {
+			return e, nil
+		}
+	}
+	return endpoint{}, fmt.Errorf("endpoint %s:%d/%s is not in Options.AllowEndpoints", e.host, e.port, e.database)
+}
+
+// apply points config at the endpoint. The alternatives that sslmode=prefer or allow made for the configured
+// host are kept for the new one; other hosts are dropped: they belong to the configured endpoint.
+func (e endpoint) apply(config *pgconn.Config) {
+	if e == (endpoint{}) {
+		return
+	}
+	var fallbacks []*pgconn.FallbackConfig
+	for _, f := range config.Fallbacks {
+		if f.Host == config.Host && f.Port == config.Port {
+			fallbacks = append(fallbacks, &pgconn.FallbackConfig{
+				Host: e.host, Port: e.port, TLSConfig: tlsFor(f.TLSConfig, e.host),
+			})
+		}
+	}
+	config.TLSConfig = tlsFor(config.TLSConfig, e.host)
+	config.Fallbacks = fallbacks
+	config.Host, config.Port, config.Database = e.host, e.port, e.database
+}
+
+// tlsFor returns config for another host: the name that is sent, and checked where sslmode says so.
+func tlsFor(config *tls.Config, host string) *tls.Config {
+	if config == nil || config.ServerName == "" {
+		return config
+	}
+	config = config.Clone()
+	config.ServerName = host
+	return config
+}

@@ -1,0 +1,74 @@
+package managedpool
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/source"
+)
+
+// generation is a credential and the pgxpool whose connections are made with it. In place, all generations
+// share one pgxpool.
+type generation struct {
+	pool       *pgxpool.Pool
+	credential source.Credential
+	endpoint   endpoint
+
+	snapshot atomic.Pointer[refresh.Generation] // the engine's; nil until adopted
+
+	dead  atomic.Bool // its role has lost everything: its connections are of no use
+	ended atomic.Bool // its not-after has passed: nothing may use it any more
+
+	// The rest is guarded by the registry's lock.
+
+	conns      int         // sessions made, or being made, with it
+	superseded time.Time   // when the next generation was adopted; zero: it is the one in use
+	cancelled  int         // connections closed under their users
+	drained    bool        // told to the engine
+	heir       *generation // same login, newer password: sessions being made will belong to it
+}
+
+func newGeneration(pool *pgxpool.Pool, c source.Credential, e endpoint) *generation {
+	return &generation{pool: pool, credential: c, endpoint: e}
+}
+
+// id is the engine's number of the generation, zero before it is adopted.
+func (g *generation) id() uint64 {
+	if s := g.snapshot.Load(); s != nil {
+		return s.ID
+	}
+	return 0
+}
+
+// notAfter is when its last connection must be closed; zero: never.
+func (g *generation) notAfter() time.Time {
+	if s := g.snapshot.Load(); s != nil {
+		return s.NotAfter
+	}
+	return time.Time{}
+}
+
+// useless reports whether its connections had better go now than at a pace.
+func (g *generation) useless() bool { return g.dead.Load() || g.ended.Load() }
+
+// sameLogin reports whether sessions of g are as good as sessions of next: only the password differs.
+func (g *generation) sameLogin(next *generation) bool {
+	return g.credential.Username == next.credential.Username && g.endpoint == next.endpoint
+}
+
+// deadline is when connections that are still in use are closed: at the credential's own end, or earlier
+// where a drain has a time limit. Zero: never. It is read under the registry's lock.
+func (g *generation) deadline(drainTimeout time.Duration) time.Time {
+	deadline := g.notAfter()
+	if drainTimeout == 0 || g.superseded.IsZero() {
+		return deadline
+	}
+	limit := g.superseded.Add(drainTimeout)
+	if deadline.IsZero() || limit.Before(deadline) {
+		return limit
+	}
+	return deadline
+}

@@ -1,0 +1,238 @@
+package managedpool
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// settleSpare finds a place for a spare session when no old connection is left: an empty pool takes it as its
+// first connection, another has no use for it.
+func (h *handover) settleSpare() {
+	if h.pool.inner.Stat().TotalConns() == 0 {
+		h.absorb()
+	}
+	h.dropSpare()
+}
+
+// replaceOne lets a fresh connection take the place of one old connection. It returns false when that cannot
+// be done before the next kick.
+func (h *handover) replaceOne(until time.Time) bool {
+	if !h.pool.serves() || h.pool.verifying.Load() {
+		return h.pause(until) // no login to make a connection with, or no place in the headroom
+	}
+	if !h.replaceable() {
+		return h.pause(until)
+	}
+	if !h.spare.filled() {
+		if err := h.makeSpare(); sqlState(err) != tooManyConnections && err != nil {
+			return h.pauseFor(dialPause, until)
+		}
+	}
+	if h.roomLeft() && h.spare.filled() {
+		h.absorb()
+		h.letOneGo()
+		return true
+	}
+	if gone := h.letOneGo(); gone != nil {
+		h.await(gone)
+		h.absorb()
+		return true
+	}
+	return h.letNextGo(until)
+}
+
+// roomLeft reports whether pgxpool may make another connection as it is.
+func (h *handover) roomLeft() bool {
+	stat := h.pool.inner.Stat()
+	return stat.TotalConns() < stat.MaxConns()
+}
+
+// replaceable reports whether any of the old connections is still pgxpool's: those that were hijacked are
+// waited for, and cannot be replaced.
+func (h *handover) replaceable() bool {
+	old, made := h.pool.sessions.count()
+	stat := h.pool.inner.Stat()
+	hijacked := made - int(stat.TotalConns()-stat.ConstructingConns())
+	return old > hijacked
+}
+
+// makeSpare logs a session in for the next connect. A server without room for one more (SQLSTATE 53300) is not
+// an obstacle: then an old connection goes first, and the next connect logs in by itself.
+func (h *handover) makeSpare() error {
+	g := h.pool.current()
+	config, err := h.pool.dialConfig(h.ctx)
+	if err != nil {
+		return err
+	}
+	s, err := h.pool.beginExtra(h.ctx, g)
+	if err != nil {
+		return err
+	}
+	session, err := h.pool.logInAs(h.ctx, s, g, config)
+	if err != nil {
+		h.refused(g, err)
+		return err
+	}
+	h.putSpare(session)
+	return nil
+}
+
+// refused reports a login that the server refused to the engine.
+func (h *handover) refused(g *generation, err error) {
+	refused := loginError(g.credential.Version, err)
+	if distrusts(refused.SQLState) && g == h.pool.current() {
+		h.pool.engine.Refused(g.snapshot.Load(), refused)
+	}
+}
+
+// absorb makes pgxpool adopt the spare session at once, instead of at its next need. pgxpool makes no
+// connection while one is idle, so the idle ones are held for the moment that the connect takes to begin.
+func (h *handover) absorb() {
+	h.pool.sessions.errand(1)
+	defer h.pool.sessions.errand(-1)
+
+	held := newHeld(h.pool.inner.AcquireAllIdle(withErrand(h.ctx, &errand{})))
+	limit := time.AfterFunc(holdLimit, held.release)
+	defer limit.Stop()
+	defer held.release()
+
+	ctx, cancel := context.WithTimeout(h.ctx, absorbLimit)
+	defer cancel()
+	conn, err := h.pool.inner.Acquire(withErrand(ctx, &errand{dialing: held.release}))
+	if err == nil {
+		conn.Release()
+	}
+}
+
+// letOneGo closes one idle connection of an old generation, and returns it; nil if there is none.
+func (h *handover) letOneGo() *session {
+	var chosen *session
+	h.overIdle(func(s *session) bool {
+		if chosen == nil && s.generation.Load() != h.pool.current() {
+			chosen = s
+		}
+		return chosen == s
+	})
+	return chosen
+}
+
+// dropUseless closes every idle connection of a generation that is dead or ended.
+func (h *handover) dropUseless() {
+	if !h.pool.sessions.anyUseless() {
+		return
+	}
+	h.overIdle(func(s *session) bool { return s.generation.Load().useless() })
+}
+
+// giveUpIdle closes one idle connection, to make room for another on a full server.
+func (h *handover) giveUpIdle(ctx context.Context) {
+	var chosen *session
+	h.overIdle(func(s *session) bool {
+		if chosen == nil {
+			chosen = s
+		}
+		return chosen == s
+	})
+	if chosen != nil {
+		h.await(chosen)
+	}
+}
+
+// overIdle closes those idle connections that refuse names.
+func (h *handover) overIdle(refuse func(*session) bool) {
+	h.pool.sessions.errand(1)
+	defer h.pool.sessions.errand(-1)
+	for _, c := range h.pool.inner.AcquireAllIdle(withErrand(h.ctx, &errand{refuse: refuse})) {
+		c.Release()
+	}
+}
+
+// await waits until a session that was told to go is gone; it never takes much longer than lingerTimeout.
+func (h *handover) await(s *session) {
+	timer := time.NewTimer(2 * lingerTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.closed:
+	case <-timer.C:
+	case <-h.ctx.Done():
+	}
+}
+
+// letNextGo allows the next old connection that comes home to go, and waits for one to do so. A spare that
+// grows old meanwhile is given up: the connect that follows makes its own.
+func (h *handover) letNextGo(until time.Time) bool {
+	h.allowance.Store(1)
+	defer h.allowance.Store(0)
+	if h.letOneGo() != nil { // one came home before it was allowed to go
+		return true
+	}
+	limit := time.NewTimer(spareLife)
+	defer limit.Stop()
+	end, stop := timerAt(until)
+	defer stop()
+	for {
+		select {
+		case <-h.went:
+			return true
+		case <-h.wake:
+			return true
+		case <-end:
+			return true
+		case <-limit.C:
+			h.dropSpare()
+		case <-h.ctx.Done():
+			return false
+		}
+	}
+}
+
+// pause waits for a kick or the given time.
+func (h *handover) pause(until time.Time) bool { return h.pauseFor(0, until) }
+
+// pauseFor waits for a kick, the given time, or, unless zero, the duration.
+func (h *handover) pauseFor(d time.Duration, until time.Time) bool {
+	if d > 0 {
+		if soon := time.Now().Add(d); until.IsZero() || soon.Before(until) {
+			until = soon
+		}
+	}
+	end, stop := timerAt(until)
+	defer stop()
+	select {
+	case <-h.wake:
+		return true
+	case <-end:
+		return true
+	case <-h.ctx.Done():
+		return false
+	}
+}
+
+// timerAt returns a channel that fires at t, never for the zero time, and its end.
+func timerAt(t time.Time) (<-chan time.Time, func()) {
+	if t.IsZero() {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(time.Until(t))
+	return timer.C, func() { timer.Stop() }
+}
+
+// held is a set of idle connections that are kept from callers for a moment.
+type held struct {
+	once  sync.Once
+	conns []*pgxpool.Conn
+}
+
+func newHeld(conns []*pgxpool.Conn) *held { return &held{conns: conns} }
+
+// release gives them back. Only its first call counts.
+func (h *held) release() {
+	h.once.Do(func() {
+		for _, c := range h.conns {
+			c.Release()
+		}
+	})
+}

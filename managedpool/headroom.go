@@ -1,0 +1,20 @@
+package managedpool
+
+import "context"
+
+// headroom counts the sessions that the pool has beyond those of pgxpool: being verified, or spare. A place
+// is given back when the session is gone or has become one of pgxpool's.
+type headroom chan struct{}
+
+func newHeadroom(n int) headroom { return make(headroom, n) }
+
+func (h headroom) acquire(ctx context.Context) error {
+	select {
+	case h <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h headroom) release() { <-h }

@@ -1,0 +1,158 @@
+package managedpool
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rekeyhq/rekey/internal/standby"
+)
+
+// install puts the pool's hooks into config, a copy of the user's, in front of or behind the user's own.
+func (p *Pool) install(config *Config) {
+	user := p.config
+	config.BeforeConnect = p.beforeConnect
+	config.PrepareConn = p.prepareConn
+	config.BeforeAcquire = nil
+	config.BeforeClose = p.beforeClose
+	if user.AfterRelease != nil {
+		config.AfterRelease = p.afterRelease
+	}
+	if user.ShouldPing != nil {
+		config.ShouldPing = p.shouldPing
+	}
+	config.ConnConfig.Tracer = newPoolTracer(p, user.ConnConfig.Tracer)
+}
+
+// beforeConnect runs the user's hook, then routes the connect to a session that the pool logs in itself.
+func (p *Pool) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
+	if e := errandOf(ctx); e != nil && e.dialing != nil {
+		e.dialing()
+	}
+	if err := p.prepareConfig(ctx, config); err != nil {
+		return err
+	}
+	login := config.Config.Copy()
+	next := func(ctx context.Context) (*standby.Session, error) { return p.nextSession(ctx, login) }
+	standby.Route(&config.Config, next, adopt)
+	return nil
+}
+
+// prepareConfig gives config the user's tracer back, whose place in the pool's configuration the pool's own
+// has taken, and runs the user's BeforeConnect.
+func (p *Pool) prepareConfig(ctx context.Context, config *pgx.ConnConfig) error {
+	config.Tracer = p.config.ConnConfig.Tracer
+	if p.config.BeforeConnect != nil {
+		return p.config.BeforeConnect(ctx, config)
+	}
+	return nil
+}
+
+// adopt ties a connection to its session.
+func adopt(conn *pgconn.PgConn, from *standby.Session) {
+	s := from.Attached.(*session)
+	conn.CustomData()[sessionKey] = s
+	s.conn.Store(conn)
+}
+
+// prepareConn is asked about every connection that is about to be handed out.
+func (p *Pool) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	if p.sessions.attention.Load() == 0 && p.prepareUser == nil {
+		return true, nil
+	}
+	return p.prepareSlowly(ctx, conn)
+}
+
+func (p *Pool) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	s := sessionOf(conn)
+	if e := errandOf(ctx); e != nil {
+		if e.refuse != nil && e.refuse(s) {
+			s.leaving.Store(true)
+			return false, nil
+		}
+		s.held.Store(true)
+		return true, nil
+	}
+	if s.generation.Load().useless() {
+		return false, nil
+	}
+	if p.prepareUser != nil {
+		return p.prepareUser(ctx, conn)
+	}
+	return true, nil
+}
+
+// userPrepare is the user's PrepareConn, or his older BeforeAcquire in its form: pgxpool's own rule.
+func userPrepare(config *Config) func(context.Context, *pgx.Conn) (bool, error) {
+	if config.PrepareConn != nil || config.BeforeAcquire == nil {
+		return config.PrepareConn
+	}
+	return func(ctx context.Context, conn *pgx.Conn) (bool, error) {
+		return config.BeforeAcquire(ctx, conn), nil
+	}
+}
+
+// shouldPing asks the user's hook for callers; the pool's own errands do not ping.
+func (p *Pool) shouldPing(ctx context.Context, params pgxpool.ShouldPingParams) bool {
+	return errandOf(ctx) == nil && p.config.ShouldPing(ctx, params)
+}
+
+// released lets go of a connection that should not go back.
+func (p *Pool) released(conn *pgx.Conn, s *session) {
+	if p.sessions.cleared(s) {
+		p.checkRole(conn, s)
+	}
+	g := s.generation.Load()
+	if g.useless() || p.handover.mayGo(g) {
+		p.closeNow(conn, s)
+	}
+}
+
+// afterRelease asks the user's hook, but not about what the pool itself had taken.
+func (p *Pool) afterRelease(conn *pgx.Conn) bool {
+	if s := sessionOf(conn); s != nil && s.held.Swap(false) {
+		return true
+	}
+	return p.config.AfterRelease(conn)
+}
+
+// beforeClose runs the user's hook, says goodbye, and waits for the server to end the session: the place in
+// the pool must not be free before the session is gone.
+func (p *Pool) beforeClose(conn *pgx.Conn) {
+	s := sessionOf(conn)
+	if s == nil {
+		p.userBeforeClose(conn)
+		return
+	}
+	p.closeNow(conn, s)
+	timer := time.NewTimer(2 * lingerTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.closed:
+	case <-timer.C:
+	}
+}
+
+// closeNow closes a connection that its caller has to himself.
+func (p *Pool) closeNow(conn *pgx.Conn, s *session) {
+	s.leaving.Store(true)
+	if !s.said.Swap(true) {
+		p.userBeforeClose(conn)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
+	defer cancel()
+	conn.Close(ctx)
+}
+
+// goodbyeTimeout bounds the message with which a session ends. pgxpool allows 15 seconds; a goodbye that a
+// server does not take at once is not worth a caller's time.
+const goodbyeTimeout = time.Second
+
+func (p *Pool) userBeforeClose(conn *pgx.Conn) {
+	if p.config.BeforeClose != nil {
+		p.config.BeforeClose(conn)
+	}
+}

@@ -1,0 +1,133 @@
+package managedpool
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/standby"
+)
+
+// defaultConnectTimeout is pgxpool's, for configurations that set none.
+const defaultConnectTimeout = 2 * time.Minute
+
+// nextSession gives a connect its session: the spare one, or one that is logged in now. While the server
+// refuses the login in use it waits for a better one, within MaxHold; a caller whose own context ends sooner
+// has left by then, and the connection goes to the next.
+func (p *Pool) nextSession(ctx context.Context, config *pgconn.Config) (*standby.Session, error) {
+	deadline := time.Now().Add(p.options.MaxHold)
+	for {
+		if spare := p.handover.takeSpare(); spare != nil {
+			return spare, nil
+		}
+		if _, err := p.engine.Login(ctx); err != nil {
+			return nil, err
+		}
+		g := p.current()
+		made, err := p.logIn(ctx, g, config)
+		if err == nil {
+			return made, nil
+		}
+		refused := loginError(g.credential.Version, err)
+		if !distrusts(refused.SQLState) || time.Now().After(deadline) {
+			return nil, refused.Err
+		}
+		if p.current() == g {
+			p.engine.Refused(g.snapshot.Load(), refused)
+		}
+	}
+}
+
+// logIn makes a session with g's credential.
+func (p *Pool) logIn(ctx context.Context, g *generation, config *pgconn.Config) (*standby.Session, error) {
+	return p.logInAs(ctx, p.sessions.begin(g), g, config)
+}
+
+// logInAs makes a session that is already counted.
+func (p *Pool) logInAs(ctx context.Context, s *session, g *generation, config *pgconn.Config) (*standby.Session, error) {
+	config = config.Copy()
+	p.fit(config, g, s)
+	made, err := standby.Dial(ctx, config)
+	if err != nil {
+		p.sessions.end(s)
+		return nil, err
+	}
+	made.Attached = s
+	p.sessions.made(s)
+	return made, nil
+}
+
+// fit makes config log in with g's credential, and tells s of what comes of it.
+func (p *Pool) fit(config *pgconn.Config, g *generation, s *session) {
+	config.User = g.credential.Username
+	config.Password = g.credential.Password.Reveal()
+	g.endpoint.apply(config)
+	if config.ConnectTimeout <= 0 {
+		config.ConnectTimeout = defaultConnectTimeout
+	}
+	if config.RequireAuth == "" && config.Password != "" && weak(config) {
+		config.RequireAuth = scramOnly
+	}
+	config.DialFunc = p.countingDial(config.DialFunc, s)
+	config.OnPgError = p.watchErrors(config.OnPgError, s)
+}
+
+// countingDial counts the session as open until its socket is closed. A configuration with several hosts
+// dials more than once; the last dial is the session's.
+func (p *Pool) countingDial(dial pgconn.DialFunc, s *session) pgconn.DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		counted := &socket{Conn: conn}
+		counted.ended = func() { p.sessions.socketEnded(s, counted) }
+		p.sessions.attach(s, counted)
+		return counted, nil
+	}
+}
+
+// watchErrors looks at every error that the server sends, and leaves the verdict to next.
+func (p *Pool) watchErrors(next pgconn.PgErrorHandler, s *session) pgconn.PgErrorHandler {
+	return func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		switch {
+		case mayMeanRevoked(err.Code):
+			p.sessions.suspected(s)
+		case err.Code == adminShutdown && s.conn.Load() != nil:
+			p.handover.sweep()
+		}
+		if next == nil {
+			return !strings.EqualFold(err.Severity, "FATAL")
+		}
+		return next(conn, err)
+	}
+}
+
+// scramOnly is the require_auth of servers that could be anyone: a password is never sent in clear to them.
+const scramOnly = "scram-sha-256"
+
+// weak reports whether config accepts a server that has not proved who it is.
+func weak(config *pgconn.Config) bool {
+	if strings.HasPrefix(config.Host, "/") {
+		return false // a socket of this machine
+	}
+	if config.TLSConfig == nil || config.TLSConfig.InsecureSkipVerify && config.TLSConfig.VerifyPeerCertificate == nil {
+		return true
+	}
+	for _, f := range config.Fallbacks {
+		if f.TLSConfig == nil || f.TLSConfig.InsecureSkipVerify && f.TLSConfig.VerifyPeerCertificate == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse wraps what speaks against a credential before any login.
+func refuse(version string, err error) *rekey.VerifyError {
+	return &rekey.VerifyError{Version: version, Class: rekey.VerifyForbidden, Err: fmt.Errorf("managedpool: %w", err)}
+}

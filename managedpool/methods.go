@@ -1,0 +1,78 @@
+package managedpool
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// The methods of this file are those of *pgxpool.Pool, with the same meaning. Where they make a connection and
+// the server refuses its login, they wait for a better one within the caller's context and Options.MaxHold.
+
+// Acquire returns a connection. Its errors may wrap ErrCredentialExpired, ErrLoginRefused and ErrClosed.
+func (p *Pool) Acquire(ctx context.Context) (*Conn, error) { return p.pool().Acquire(ctx) }
+
+// AcquireFunc acquires a connection for the duration of f.
+func (p *Pool) AcquireFunc(ctx context.Context, f func(*Conn) error) error {
+	return p.pool().AcquireFunc(ctx, f)
+}
+
+// AcquireAllIdle acquires every idle connection.
+func (p *Pool) AcquireAllIdle(ctx context.Context) []*Conn { return p.pool().AcquireAllIdle(ctx) }
+
+// Exec executes sql on a connection of the pool.
+func (p *Pool) Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error) {
+	return p.pool().Exec(ctx, sql, arguments...)
+}
+
+// Query executes sql and returns its rows, which hold a connection until they are closed.
+func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return p.pool().Query(ctx, sql, args...)
+}
+
+// QueryRow executes sql and returns its first row, whose Scan returns the error and the connection.
+func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return p.pool().QueryRow(ctx, sql, args...)
+}
+
+// SendBatch sends a batch; its results hold a connection until they are closed.
+func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	return p.pool().SendBatch(ctx, b)
+}
+
+// Begin begins a transaction.
+func (p *Pool) Begin(ctx context.Context) (pgx.Tx, error) { return p.pool().Begin(ctx) }
+
+// BeginTx begins a transaction with options.
+func (p *Pool) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error) {
+	return p.pool().BeginTx(ctx, options)
+}
+
+// CopyFrom copies rows into a table.
+func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	return p.pool().CopyFrom(ctx, table, columns, rows)
+}
+
+// Ping executes an empty statement. It does not prove that the login still works: PostgreSQL answers it even
+// when the role has been dropped. See Status.
+func (p *Pool) Ping(ctx context.Context) error { return p.pool().Ping(ctx) }
+
+// Reset closes all connections, those in use when they come back.
+func (p *Pool) Reset() { p.pool().Reset() }
+
+// Stat returns the statistics of the pgxpool in use. Connections that the pool itself has taken for a moment,
+// in a hand-over, count as acquired.
+func (p *Pool) Stat() *Stat { return p.pool().Stat() }
+
+// Config returns a copy of the configuration that the pool was made with.
+func (p *Pool) Config() *Config { return p.config.Copy() }
+
+// Unwrap returns the pgxpool beneath, for libraries that take the concrete type. It is the same for the life of
+// the pool and follows the credentials as the pool does. Close it through the Pool only.
+func (p *Pool) Unwrap() *pgxpool.Pool { return p.inner }
+
+// Refresh asks the source now and waits for the outcome: nil when the login in use is what the source says, or
+// was replaced by it. An error leaves everything as it was.
+func (p *Pool) Refresh(ctx context.Context) error { return p.engine.Refresh(ctx) }

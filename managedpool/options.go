@@ -1,0 +1,162 @@
+package managedpool
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/leasetimer"
+	"github.com/rekeyhq/rekey/probe"
+)
+
+// Defaults of Options.
+const (
+	DefaultFetchTimeout    = 30 * time.Second
+	DefaultVerifyTimeout   = 30 * time.Second
+	DefaultMaxHold         = 30 * time.Second
+	DefaultBreakerFailures = 5
+	DefaultBreakerOpen     = 30 * time.Second
+	DefaultHeadroom        = 1
+)
+
+// Options says how a Pool follows its credentials. The zero value, and a nil *Options, mean the defaults that
+// each field names. The pool copies it.
+type Options struct {
+	// Probe checks that a credential can do the application's work before it is adopted. Defaults to
+	// probe.Parity: it must hold every privilege that the login in use holds.
+	Probe probe.Probe
+
+	// ExpiryWindow is how long before its expiry a credential is refreshed. Defaults to a third of its
+	// life.
+	ExpiryWindow time.Duration
+
+	// Margin is how long before its expiry a credential's last connection is closed. Defaults to a tenth of
+	// its life, at most two minutes. The window less the margin is how long an outage of the source the
+	// pool survives.
+	Margin time.Duration
+
+	// PollInterval is how often the source is asked about a credential that neither expires nor says when
+	// to look again. Defaults to one minute.
+	PollInterval time.Duration
+
+	// Jitter is the part of an interval, from 0 to 1, by which a refresh may come early, so that a fleet
+	// does not refresh in step. Defaults to a tenth; -1 means none.
+	Jitter float64
+
+	// FetchTimeout bounds each call of the source; for short leases it is a third of the time between
+	// window and margin, if that is less. Defaults to 30 seconds.
+	FetchTimeout time.Duration
+
+	// VerifyTimeout bounds a verification: login, AfterConnect and probe. Defaults to 30 seconds.
+	VerifyTimeout time.Duration
+
+	// MaxHold bounds how long a connection attempt waits for a login that works while the server refuses
+	// the one in use, and how long New waits for the first. A caller's own deadline ends his wait earlier.
+	// Defaults to 30 seconds.
+	MaxHold time.Duration
+
+	// BreakerFailures is after how many failed fetches in a row the source is left alone, for BreakerOpen
+	// at the longest; leases are still renewed. Default to 5 and 30 seconds.
+	BreakerFailures int
+	BreakerOpen     time.Duration
+
+	// Headroom is how many sessions beyond MaxConns the pool may have, for verifying a credential and for
+	// making a connection before the one it replaces goes. Defaults to 1.
+	Headroom int
+
+	// DrainTimeout ends a hand-over: connections of the old credential that are still in use are then
+	// cancelled and closed. Defaults to 0: only the end of the old credential, less the margin, ends it.
+	DrainTimeout time.Duration
+
+	// ReplaceSameLogin replaces connections even when only the password has changed. Defaults to false:
+	// PostgreSQL does not mind, an open session stays authenticated.
+	ReplaceSameLogin bool
+
+	// AllowEndpoints lists the endpoints that a credential may bring, as "host", "host:port",
+	// "host/database" or "host:port/database"; a host may be "*.example.com", a database "*". Without a
+	// port any port will do; without a database the one of the configuration stays in use, and a credential
+	// that names another is refused. Defaults to none: an endpoint in a credential is ignored.
+	AllowEndpoints []string
+
+	// Lazy lets New return before the first credential is verified, as pgxpool does. Callers then wait for
+	// it as they would for a refused login.
+	Lazy bool
+
+	// OnEvent takes the pool's events, one at a time and in order. It must not block. Defaults to none.
+	OnEvent func(Event)
+
+	// Logger writes a line for each event. Defaults to none.
+	Logger *slog.Logger
+}
+
+// withDefaults returns a copy without zero values where those mean a default.
+func (o *Options) withDefaults() Options {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	setDefault(&out.FetchTimeout, DefaultFetchTimeout)
+	setDefault(&out.VerifyTimeout, DefaultVerifyTimeout)
+	setDefault(&out.MaxHold, DefaultMaxHold)
+	setDefault(&out.BreakerFailures, DefaultBreakerFailures)
+	setDefault(&out.BreakerOpen, DefaultBreakerOpen)
+	setDefault(&out.Headroom, DefaultHeadroom)
+	if out.Probe == nil {
+		out.Probe = probe.Parity{}
+	}
+	return out
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate checks what withDefaults returned.
+func (o *Options) validate() error {
+	durations := []struct {
+		field string
+		value time.Duration
+	}{
+		{"ExpiryWindow", o.ExpiryWindow},
+		{"Margin", o.Margin},
+		{"PollInterval", o.PollInterval},
+		{"FetchTimeout", o.FetchTimeout},
+		{"VerifyTimeout", o.VerifyTimeout},
+		{"MaxHold", o.MaxHold},
+		{"BreakerOpen", o.BreakerOpen},
+		{"DrainTimeout", o.DrainTimeout},
+	}
+	for _, d := range durations {
+		if d.value < 0 {
+			return optionError(d.field, "must not be negative, is %v", d.value)
+		}
+	}
+	switch {
+	case o.ExpiryWindow > 0 && o.Margin >= o.ExpiryWindow:
+		return optionError("Margin", "must be less than ExpiryWindow (%v), is %v", o.ExpiryWindow, o.Margin)
+	case o.Jitter > 1 || o.Jitter < 0 && o.Jitter != -1 || o.Jitter != o.Jitter:
+		return optionError("Jitter", "must lie between 0 and 1, or be -1, is %v", o.Jitter)
+	case o.BreakerFailures < 0:
+		return optionError("BreakerFailures", "must not be negative, is %d", o.BreakerFailures)
+	case o.Headroom < 0:
+		return optionError("Headroom", "must not be negative, is %d", o.Headroom)
+	}
+	if err := probe.Validate(o.Probe); err != nil {
+		return fmt.Errorf("managedpool: Options.Probe: %w", err)
+	}
+	_, err := parseEndpoints(o.AllowEndpoints)
+	return err
+}
+
+func optionError(field, format string, args ...any) error {
+	return fmt.Errorf("managedpool: Options.%s %s", field, fmt.Sprintf(format, args...))
+}
+
+func (o *Options) policy() leasetimer.Policy {
+	return leasetimer.Policy{
+		ExpiryWindow: o.ExpiryWindow, Margin: o.Margin, PollInterval: o.PollInterval, Jitter: o.Jitter,
+	}
+}

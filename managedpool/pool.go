@@ -1,0 +1,181 @@
+// Package managedpool is pgxpool with credentials that change: a [Pool] has the methods of *pgxpool.Pool, and
+// follows a [source.Source] so that no acquire, login or statement fails because a credential was rotated.
+//
+// A service changes one import and gives a source where it makes the pool:
+//
+//	src, err := file.New("/vault/secrets/db", nil)
+//	...
+//	pool, err := managedpool.New(ctx, "host=db.internal dbname=app sslmode=verify-full", src, nil)
+//
+// # Which hooks run when
+//
+// The hooks of Config are chained, never replaced.
+//
+//   - BeforeConnect, DialFunc, TLS, AfterNetConnect, ValidateConnect and the other settings of the login run for
+//     every session, also for the one on which a new credential is verified and for the spare ones of a
+//     hand-over: they decide how the server is reached. The user's BeforeConnect runs first; the login that
+//     the pool sets wins.
+//   - AfterConnect runs for every connection that callers get, and once more when a credential is verified,
+//     because a login on which it fails is of no use. BeforeClose runs after that, as for any connection that
+//     AfterConnect has set up.
+//   - PrepareConn (or BeforeAcquire), ShouldPing, AfterRelease and the acquire and release tracers run for
+//     callers only, not when the pool itself takes a connection in a hand-over. A stale connection is turned
+//     away before PrepareConn sees it.
+//   - BeforeClose runs once for every connection that callers could get, except hijacked ones.
+//   - OnPgError is called after the pool has looked at the error, and decides as ever.
+//   - Query tracers see what callers do, not the pool's own statements.
+package managedpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/source"
+)
+
+// Pool is a pool of connections that follows its credentials. It is safe for concurrent use.
+type Pool struct {
+	mu  sync.RWMutex // guards cur; held to copy or replace the pointer, never across I/O
+	cur *generation  // the credential and the pgxpool.Pool in use, swapped together
+
+	config      *Config // a copy of the caller's
+	options     Options
+	endpoints   []endpointRule
+	prepareUser func(context.Context, *pgx.Conn) (bool, error)
+
+	inner    *pgxpool.Pool // of every generation: in place, one pgxpool serves for life
+	engine   *refresh.Engine
+	sessions *registry
+	handover *handover
+	headroom headroom
+
+	roleChecks limiter
+	warned     atomic.Bool // MaxConnLifetime against the credential's life
+	verifying  atomic.Bool // the headroom is wanted for a verification
+
+	verifiedMu sync.Mutex // guards verified
+	verified   *verified
+
+	closing closing
+}
+
+// New makes a pool for connString, with the login that src gives; a user or password in connString is not
+// used. It returns once the first credential is verified, and fails, having undone everything, when the source
+// or the server says no for good, when ctx ends, or after Options.MaxHold. ctx is not kept.
+//
+// The caller closes the pool, and src after it. nil opts means the defaults.
+func New(ctx context.Context, connString string, src source.Source, opts *Options) (*Pool, error) {
+	config, err := ParseConfig(connString)
+	if err != nil {
+		return nil, connStringError(err)
+	}
+	return NewWithConfig(ctx, config, src, opts)
+}
+
+// NewWithConfig is New with a configuration, which must come from ParseConfig and is copied.
+func NewWithConfig(ctx context.Context, config *Config, src source.Source, opts *Options) (*Pool, error) {
+	p, err := build(config, src, opts)
+	if err != nil {
+		return nil, err
+	}
+	inner := config.Copy()
+	p.install(inner)
+	p.inner, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), inner)
+	if err != nil {
+		return nil, err
+	}
+	p.cur = newGeneration(p.inner, source.Credential{}, endpoint{})
+	p.warnWeak()
+	p.engine.Start()
+	if p.options.Lazy {
+		return p, nil
+	}
+	if err := p.engine.Ready(ctx); err != nil {
+		p.Close() // nobody has a connection yet
+		return nil, fmt.Errorf("managedpool: first credential: %w", err)
+	}
+	return p, nil
+}
+
+// build makes the parts and connects nothing.
+func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
+	switch {
+	case config == nil:
+		return nil, errors.New("managedpool: config is nil: make one with ParseConfig")
+	case src == nil:
+		return nil, errors.New("managedpool: src is nil: a pool needs a source of credentials")
+	}
+	p := &Pool{config: config.Copy(), options: opts.withDefaults(), roleChecks: limiter{interval: time.Second}}
+	if err := p.options.validate(); err != nil {
+		return nil, err
+	}
+	p.endpoints, _ = parseEndpoints(p.options.AllowEndpoints) // validate has seen them
+	p.prepareUser = userPrepare(p.config)
+	p.sessions = newRegistry(p.sessionEnded)
+	p.handover = newHandover(p)
+	p.headroom = newHeadroom(p.options.Headroom)
+	p.closing = newClosing()
+	p.engine = refresh.New(refresh.Config{
+		Source: src, Target: target{p}, Policy: p.options.policy(),
+		FetchTimeout: p.options.FetchTimeout, VerifyTimeout: p.options.VerifyTimeout, MaxHold: p.options.MaxHold,
+		BreakerFailures: uint32(p.options.BreakerFailures), BreakerOpen: p.options.BreakerOpen,
+		OnEvent: p.tell,
+	})
+	return p, nil
+}
+
+// current returns the generation in use.
+func (p *Pool) current() *generation {
+	p.mu.RLock()
+	g := p.cur
+	p.mu.RUnlock()
+	return g
+}
+
+// pool returns the pgxpool in use.
+func (p *Pool) pool() *pgxpool.Pool { return p.current().pool }
+
+// serves reports whether a connection can be made with the login in use.
+func (p *Pool) serves() bool { return p.engine.View().Usable() }
+
+// tell hands an event to whoever wants it.
+func (p *Pool) tell(e rekey.Event) {
+	if p.options.OnEvent != nil {
+		p.options.OnEvent(e)
+	}
+	if p.options.Logger != nil {
+		p.options.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), e.Attrs()...)
+	}
+}
+
+// sessionEnded is called when a session is gone.
+func (p *Pool) sessionEnded(s *session) {
+	p.leaveHeadroom(s)
+	p.handover.kick()
+}
+
+// leaveHeadroom gives back the place that a session had in the headroom, if it had one.
+func (p *Pool) leaveHeadroom(s *session) {
+	if s.extra.Swap(false) {
+		p.headroom.release()
+	}
+}
+
+// dialConfig returns the configuration that a connect would start from, the user's BeforeConnect applied.
+func (p *Pool) dialConfig(ctx context.Context) (*pgconn.Config, error) {
+	config := p.config.ConnConfig.Copy()
+	if err := p.prepareConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", err)
+	}
+	return &config.Config, nil
+}

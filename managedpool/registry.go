@@ -1,0 +1,287 @@
+package managedpool
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// registry knows every server session of a pool, hijacked ones included, and how many each generation has.
+type registry struct {
+	// attention is not zero while anything is unusual: sessions of superseded generations, suspects, a
+	// login that is dead or ended. While it is zero, acquire and release have nothing to look at.
+	attention atomic.Int32
+
+	onEnd func(*session) // called without the lock when a session has ended
+
+	mu       sync.Mutex // guards the fields below, and those that generation says
+	current  *generation
+	old      []*generation // superseded and not yet drained, oldest first
+	sessions map[*session]struct{}
+	suspects int
+	errands  int // what the pool itself is doing with connections
+}
+
+func newRegistry(onEnd func(*session)) *registry {
+	return &registry{sessions: map[*session]struct{}{}, onEnd: onEnd}
+}
+
+// begin counts a session that is about to be made with g.
+func (r *registry) begin(g *generation) *session {
+	s := &session{closed: make(chan struct{})}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for g.heir != nil {
+		g = g.heir
+	}
+	s.generation.Store(g)
+	g.conns++
+	r.sessions[s] = struct{}{}
+	r.weigh()
+	return s
+}
+
+// end forgets a session whose socket is closed, or that was never made. Only its first call counts.
+func (r *registry) end(s *session) {
+	r.mu.Lock()
+	_, known := r.sessions[s]
+	if known {
+		delete(r.sessions, s)
+		s.generation.Load().conns--
+		if s.suspect.Swap(false) {
+			r.suspects--
+		}
+		close(s.closed)
+		r.weigh()
+	}
+	r.mu.Unlock()
+	if known {
+		r.onEnd(s)
+	}
+}
+
+// publish makes next the generation in use. Where only the password has changed, sessions of the same login
+// become sessions of next, those being made included.
+func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current != nil {
+		r.current.superseded = now
+		r.old = append(r.old, r.current)
+	}
+	r.current = next
+	if takeOver {
+		for _, g := range r.old {
+			if g.sameLogin(next) && !g.useless() {
+				r.inherit(g, next)
+			}
+		}
+	}
+	r.weigh()
+}
+
+func (r *registry) inherit(from, to *generation) {
+	from.heir = to
+	to.conns += from.conns
+	from.conns = 0
+	for s := range r.sessions {
+		if s.generation.Load() == from {
+			s.generation.Store(to)
+		}
+	}
+}
+
+// weigh decides whether acquire and release must look closer. It is called under the lock.
+func (r *registry) weigh() {
+	unusual := r.suspects > 0 || r.errands > 0 || r.current != nil && r.current.useless()
+	for _, g := range r.old {
+		unusual = unusual || g.conns > 0
+	}
+	if unusual {
+		r.attention.Store(1)
+	} else {
+		r.attention.Store(0)
+	}
+}
+
+// look weighs anew after a flag of a generation has changed.
+func (r *registry) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.weigh()
+}
+
+// errand counts the pool's own errands: connections that it takes must be known on their way out and back.
+func (r *registry) errand(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errands += n
+	r.weigh()
+}
+
+// suspected notes that the server sent s an error that a revoked role causes.
+func (r *registry) suspected(s *session) {
+	if s.suspect.Load() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.sessions[s]; known && !s.suspect.Swap(true) {
+		r.suspects++
+		r.weigh()
+	}
+}
+
+// cleared ends the suspicion and reports whether there was one.
+func (r *registry) cleared(s *session) bool {
+	if !s.suspect.Load() {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !s.suspect.Swap(false) {
+		return false
+	}
+	r.suspects--
+	r.weigh()
+	return true
+}
+
+// takeDrained returns the superseded generations that have no session left and were not returned before.
+func (r *registry) takeDrained() []*generation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var drained []*generation
+	rest := r.old[:0:0]
+	for _, g := range r.old {
+		if g.conns == 0 {
+			g.drained = true
+			drained = append(drained, g)
+		} else {
+			rest = append(rest, g)
+		}
+	}
+	r.old = rest
+	return drained
+}
+
+// draining describes the superseded generations that still have sessions.
+func (r *registry) draining() []drainState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []drainState
+	for _, g := range r.old {
+		out = append(out, drainState{generation: g, conns: g.conns})
+	}
+	return out
+}
+
+// drainState is one superseded generation at one moment.
+type drainState struct {
+	generation *generation
+	conns      int
+}
+
+// withSessions returns every adopted generation that has sessions, oldest first.
+func (r *registry) withSessions() []*generation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []*generation
+	for _, g := range r.old {
+		if g.conns > 0 {
+			out = append(out, g)
+		}
+	}
+	if r.current != nil && r.current.conns > 0 {
+		out = append(out, r.current)
+	}
+	return out
+}
+
+// anyUseless reports whether a generation with sessions is dead or ended.
+func (r *registry) anyUseless() bool {
+	for _, g := range r.withSessions() {
+		if g.useless() {
+			return true
+		}
+	}
+	return false
+}
+
+// count returns how many sessions belong to superseded generations, and how many were adopted by connections.
+func (r *registry) count() (old, adopted int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range r.old {
+		old += g.conns
+	}
+	for s := range r.sessions {
+		if s.conn.Load() != nil {
+			adopted++
+		}
+	}
+	return old, adopted
+}
+
+// deadlineOf returns when g's connections must be gone.
+func (r *registry) deadlineOf(g *generation, drainTimeout time.Duration) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return g.deadline(drainTimeout)
+}
+
+// of returns the sessions of g whose dial has succeeded.
+func (r *registry) of(match func(*generation) bool) []*session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []*session
+	for s := range r.sessions {
+		if s.socket != nil && match(s.generation.Load()) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// attach gives a session its socket. An attempt on another host replaces the one before.
+func (r *registry) attach(s *session, socket *socket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.socket = socket
+}
+
+// made notes that a session has logged in: from now on it lives as long as its socket.
+func (r *registry) made(s *session) {
+	r.mu.Lock()
+	s.made = true
+	gone := s.gone
+	r.mu.Unlock()
+	if gone {
+		r.end(s)
+	}
+}
+
+// socketEnded ends the session whose socket was closed.
+func (r *registry) socketEnded(s *session, closed *socket) {
+	r.mu.Lock()
+	s.gone = s.gone || s.socket == closed
+	over := s.made && s.gone
+	r.mu.Unlock()
+	if over {
+		r.end(s)
+	}
+}
+
+// countCancelled notes that n connections of g were closed under their users.
+func (r *registry) countCancelled(g *generation, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g.cancelled += n
+}
+
+// len returns how many sessions there are.
+func (r *registry) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.sessions)
+}

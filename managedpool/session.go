@@ -1,0 +1,37 @@
+package managedpool
+
+import (
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// sessionKey is where a connection's session is kept in its CustomData.
+const sessionKey = "github.com/rekeyhq/rekey/managedpool"
+
+// session is what the pool knows of one server session, from before its dial until its socket is closed.
+type session struct {
+	generation atomic.Pointer[generation] // changed under the registry's lock
+
+	conn    atomic.Pointer[pgconn.PgConn] // set when a pool's connection has adopted the session
+	suspect atomic.Bool                   // the server sent an error that a revoked role causes
+	held    atomic.Bool                   // the pool itself has taken the connection: no hook of the user runs
+	said    atomic.Bool                   // the user's BeforeClose has run
+	leaving atomic.Bool                   // told to go
+	extra   atomic.Bool                   // it has a place in the headroom, not in pgxpool
+
+	closed chan struct{} // closed when the registry forgets the session
+
+	// Guarded by the registry's lock.
+
+	socket *socket // the last one dialled, nil before
+	made   bool    // logged in
+	gone   bool    // the socket was closed
+}
+
+// sessionOf returns the session of a pool's connection; nil for a connection that is not the pool's.
+func sessionOf(conn *pgx.Conn) *session {
+	s, _ := conn.PgConn().CustomData()[sessionKey].(*session)
+	return s
+}

@@ -1,0 +1,45 @@
+package managedpool
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// lingerTimeout bounds the wait for the server to end a session after its goodbye. The server's process is
+// gone a few milliseconds after it; a network that is down must not hold up a pool for longer than this.
+const lingerTimeout = 250 * time.Millisecond
+
+// socket counts a session as open until the server has ended it. pgx closes a socket right after its goodbye;
+// the server's process lives on for a moment, and a session that is made in that moment would be one too many.
+type socket struct {
+	net.Conn
+	once  sync.Once
+	ended func() // called once, when the session is gone
+}
+
+// Close kicks out whoever reads, then waits beside the caller for the server to close its end.
+func (s *socket) Close() error {
+	s.once.Do(func() {
+		s.Conn.SetReadDeadline(time.Unix(1, 0))
+		go s.linger()
+	})
+	return nil
+}
+
+// linger ends by itself within lingerTimeout.
+func (s *socket) linger() {
+	s.Conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.Copy(io.Discard, s.Conn)
+	s.Conn.Close()
+	s.ended()
+}
+
+// abort closes the socket at once.
+func (s *socket) abort() {
+	s.once.Do(func() {
+		s.Conn.Close()
+		s.ended()
+	})
+}

@@ -1,0 +1,94 @@
+package managedpool
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/leasetimer"
+	"github.com/rekeyhq/rekey/internal/refresh"
+)
+
+// The methods of this file, and Verify, are what the engine drives the pool with; see refresh.Target. They are
+// exported for it alone, through a type that callers of the package do not see.
+type target struct{ *Pool }
+
+// Publish makes g the login of every session made from now on, and begins the hand-over.
+func (p target) Publish(g *refresh.Generation) {
+	next, first := p.adopted(g)
+	next.snapshot.Store(g)
+	takeOver := !p.options.ReplaceSameLogin
+	p.mu.Lock()
+	p.cur = next
+	p.mu.Unlock()
+	p.sessions.publish(next, takeOver, time.Now())
+	if first != nil {
+		p.handover.putSpare(first.session)
+	}
+	p.warnLifetime(g)
+	p.handover.kick()
+}
+
+// adopted returns the generation for g, with the session on which it was verified, if that is still there.
+func (p target) adopted(g *refresh.Generation) (*generation, *verified) {
+	if v := p.takeVerified(g.Credential.Version); v != nil {
+		v.generation.credential = g.Credential
+		return v.generation, v
+	}
+	e, _ := endpointOf(g.Credential, &p.config.ConnConfig.Config, p.endpoints) // Verify has allowed it
+	return newGeneration(p.inner, g.Credential, e), nil
+}
+
+// Extend takes over the times of a renewed lease; the login is the same, and works.
+func (p target) Extend(g *refresh.Generation) {
+	current := p.current()
+	current.snapshot.Store(g)
+	current.ended.Store(false)
+	current.dead.Store(false)
+	p.sessions.look()
+	p.handover.kick()
+}
+
+// Expire ends everything that was made with g.
+func (p target) Expire(*refresh.Generation) {
+	p.current().ended.Store(true)
+	p.sessions.look()
+	p.handover.kick()
+}
+
+// Distrust keeps callers from connections whose role has lost everything. A refused password harms no open
+// session.
+func (p target) Distrust(_ *refresh.Generation, revoked bool) {
+	if !revoked {
+		return
+	}
+	p.current().dead.Store(true)
+	p.sessions.look()
+	p.handover.kick()
+}
+
+// warnLifetime says once that connections are configured to live longer than their credentials.
+func (p target) warnLifetime(g *refresh.Generation) {
+	life := leasetimer.Life(g.Credential)
+	if life == 0 || p.config.MaxConnLifetime < life || p.warned.Swap(true) {
+		return
+	}
+	p.tell(rekey.WarningEvent{
+		Field: "MaxConnLifetime",
+		Message: fmt.Sprintf("is %v, and the credential lives %v: connections are replaced before it ends; "+
+			"an interval between rotations should exceed the lifetime of a connection plus the time that a new "+
+			"credential takes to arrive, or every rotation replaces every connection", p.config.MaxConnLifetime, life),
+	})
+}
+
+// warnWeak says that the server is not asked to prove who it is.
+func (p *Pool) warnWeak() {
+	if !weak(&p.config.ConnConfig.Config) || p.config.ConnConfig.RequireAuth != "" {
+		return
+	}
+	p.tell(rekey.WarningEvent{
+		Field: "sslmode",
+		Message: "permits a server that is not verified: passwords are sent by SCRAM only (require_auth=" +
+			scramOnly + "); use sslmode=verify-full",
+	})
+}

@@ -1,0 +1,73 @@
+package managedpool
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// poolTracer is what pgxpool takes for the user's tracer: it hears of every release, inline and without a
+// goroutine. Connections get the user's own tracer in beforeConnect, so queries are not slowed by this one.
+type poolTracer struct {
+	pool    *Pool
+	release pgxpool.ReleaseTracer // the user's, or nil
+}
+
+// acquireTracer is a poolTracer for users who trace acquires.
+type acquireTracer struct {
+	poolTracer
+	acquire pgxpool.AcquireTracer
+}
+
+func newPoolTracer(p *Pool, user pgx.QueryTracer) pgx.QueryTracer {
+	t := poolTracer{pool: p}
+	t.release, _ = user.(pgxpool.ReleaseTracer)
+	if acquire, ok := user.(pgxpool.AcquireTracer); ok {
+		return &acquireTracer{poolTracer: t, acquire: acquire}
+	}
+	return &t
+}
+
+// TraceQueryStart is never called: no connection has this tracer.
+func (t *poolTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+// TraceQueryEnd is never called.
+func (t *poolTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TraceRelease is on every release's way. While nothing is unusual it costs one atomic load.
+func (t *poolTracer) TraceRelease(pool *pgxpool.Pool, data pgxpool.TraceReleaseData) {
+	if t.pool.sessions.attention.Load() != 0 {
+		t.releaseSlowly(pool, data)
+	} else if t.release != nil {
+		t.release.TraceRelease(pool, data)
+	}
+}
+
+func (t *poolTracer) releaseSlowly(pool *pgxpool.Pool, data pgxpool.TraceReleaseData) {
+	s := sessionOf(data.Conn)
+	if s.held.Load() {
+		// With a user's AfterRelease, pgxpool asks that next, and it must know as well.
+		s.held.Store(t.pool.config.AfterRelease != nil)
+		return
+	}
+	if t.release != nil {
+		t.release.TraceRelease(pool, data)
+	}
+	t.pool.released(data.Conn, s)
+}
+
+func (t *acquireTracer) TraceAcquireStart(ctx context.Context, pool *pgxpool.Pool, data pgxpool.TraceAcquireStartData) context.Context {
+	if errandOf(ctx) != nil {
+		return ctx
+	}
+	return t.acquire.TraceAcquireStart(ctx, pool, data)
+}
+
+func (t *acquireTracer) TraceAcquireEnd(ctx context.Context, pool *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
+	if errandOf(ctx) == nil {
+		t.acquire.TraceAcquireEnd(ctx, pool, data)
+	}
+}

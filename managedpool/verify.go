@@ -1,0 +1,205 @@
+package managedpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/standby"
+	"github.com/rekeyhq/rekey/probe"
+	"github.com/rekeyhq/rekey/probe/pgxprobe"
+	"github.com/rekeyhq/rekey/source"
+)
+
+// fullPause is the wait before another try where the server, the database or the role had no session left.
+const fullPause = 50 * time.Millisecond
+
+// verified is a session that has passed verification, and the generation that it will be the first of.
+type verified struct {
+	generation *generation
+	session    *standby.Session
+}
+
+// Verify logs in with next on a connection beside the pool and asks the probe. A session that has passed
+// becomes the new generation's first connection.
+func (p target) Verify(ctx context.Context, next source.Credential, inUse *refresh.Generation) error {
+	p.forgetVerified()
+	e, err := endpointOf(next, &p.config.ConnConfig.Config, p.endpoints)
+	if err != nil {
+		return refuse(next.Version, err)
+	}
+	p.verifying.Store(true)
+	defer p.verifying.Store(false)
+	p.handover.dropSpare()
+	g := newGeneration(p.inner, next, e)
+	session, err := p.verify(ctx, g, inUse)
+	if err != nil {
+		return err
+	}
+	p.keepVerified(&verified{generation: g, session: session})
+	return nil
+}
+
+// verify makes the connection, and gives up an idle one where the server has no room for it.
+func (p *Pool) verify(ctx context.Context, g *generation, inUse *refresh.Generation) (*standby.Session, error) {
+	for {
+		session, err := p.tryVerify(ctx, g, inUse)
+		if sqlState(err) != tooManyConnections {
+			return session, err
+		}
+		p.handover.giveUpIdle(ctx)
+		select {
+		case <-time.After(fullPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Generation) (*standby.Session, error) {
+	config := p.config.ConnConfig.Copy()
+	if err := p.prepareConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", err)
+	}
+	config.Tracer = nil
+	shown := config.Config.Copy()
+	s, err := p.beginExtra(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	p.fit(&config.Config, g, s)
+	p.fit(shown, g, s)
+	config.AfterConnect = nil // pgconn's: it belongs to the connection that adopts the session
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		p.sessions.end(s)
+		return nil, loginError(g.credential.Version, err)
+	}
+	p.sessions.made(s)
+	if err := p.examine(ctx, conn, g, inUse); err != nil {
+		closeConn(conn)
+		return nil, err
+	}
+	session, err := standby.FromConn(ctx, conn.PgConn(), shown)
+	if err != nil {
+		return nil, err
+	}
+	session.Attached = s
+	return session, nil
+}
+
+// beginExtra counts a session that is beyond those of pgxpool, once the headroom has a place for it.
+func (p *Pool) beginExtra(ctx context.Context, g *generation) (*session, error) {
+	if err := p.headroom.acquire(ctx); err != nil {
+		return nil, err
+	}
+	s := p.sessions.begin(g)
+	s.extra.Store(true)
+	return s, nil
+}
+
+// examine runs what every connection of the pool will go through, then the probe, and leaves the session as
+// if nothing had happened on it.
+func (p *Pool) examine(ctx context.Context, conn *pgx.Conn, g *generation, inUse *refresh.Generation) error {
+	if err := p.tryAfterConnect(ctx, conn); err != nil {
+		return lackingError(g.credential.Version, fmt.Errorf("managedpool: AfterConnect: %w", err))
+	}
+	target := probe.Target{Conn: pgxprobe.Conn(conn)}
+	if inUse != nil {
+		target.Current = inUse.Credential.Username
+	}
+	if err := p.options.Probe.Check(ctx, target); err != nil {
+		return lackingError(g.credential.Version, err)
+	}
+	if _, err := conn.PgConn().Exec(ctx, "discard all").ReadAll(); err != nil {
+		return fmt.Errorf("managedpool: cleaning up after the probe: %w", err)
+	}
+	return nil
+}
+
+// tryAfterConnect runs the user's AfterConnect, and his BeforeClose for whatever the former has set up: the
+// connection as he saw it ends here.
+func (p *Pool) tryAfterConnect(ctx context.Context, conn *pgx.Conn) error {
+	if p.config.AfterConnect == nil {
+		return nil
+	}
+	if err := p.config.AfterConnect(ctx, conn); err != nil {
+		return err
+	}
+	p.userBeforeClose(conn)
+	return nil
+}
+
+// lackingError says whether a check that failed speaks against the credential.
+func lackingError(version string, err error) error {
+	out := &rekey.VerifyError{Version: version, SQLState: sqlState(err), Err: err}
+	if probe.Lacks(err) {
+		out.Class = rekey.VerifyLacking
+	}
+	return out
+}
+
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
+	defer cancel()
+	conn.Close(ctx)
+}
+
+// keepVerified keeps the session for Publish, which follows at once.
+func (p *Pool) keepVerified(v *verified) {
+	p.verifiedMu.Lock()
+	defer p.verifiedMu.Unlock()
+	p.verified = v
+}
+
+// takeVerified returns the kept session if it belongs to the given version.
+func (p *Pool) takeVerified(version string) *verified {
+	p.verifiedMu.Lock()
+	defer p.verifiedMu.Unlock()
+	v := p.verified
+	if v == nil || v.generation.credential.Version != version {
+		return nil
+	}
+	p.verified = nil
+	return v
+}
+
+// forgetVerified closes a session that was verified for nothing.
+func (p *Pool) forgetVerified() {
+	p.verifiedMu.Lock()
+	v := p.verified
+	p.verified = nil
+	p.verifiedMu.Unlock()
+	if v != nil {
+		v.session.Close()
+	}
+}
+
+// checkRole asks, on a connection that has come home after an error which a revoked role causes, whether its
+// role still exists. It is one round trip, at most once a second; an ordinary error costs no more.
+func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
+	g := s.generation.Load()
+	if g.useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' || !p.roleChecks.allow() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), roleCheckTimeout)
+	defer cancel()
+	_, err := conn.PgConn().Exec(ctx, "select current_user").ReadAll()
+	if sqlState(err) != undefinedObject {
+		return
+	}
+	g.dead.Store(true)
+	p.sessions.look()
+	p.handover.revoked(g, &rekey.VerifyError{
+		Version: g.credential.Version, Class: rekey.VerifyRefused, SQLState: undefinedObject,
+		Err: errors.Join(errors.New("managedpool: the role of an open session no longer exists"), err),
+	})
+}
+
+// roleCheckTimeout bounds the round trip of checkRole.
+const roleCheckTimeout = time.Second

@@ -1,0 +1,11 @@
+package probe
+
+// Target is what a probe checks.
+type Target struct {
+	// Conn is a connection that logged in with the new credential.
+	Conn Conn
+
+	// Current is the role name of the login in use, as the server knows it (session_user). Empty means
+	// that there is none: the credential is the first.
+	Current string
+}
