@@ -75,7 +75,7 @@ func loginRows(raw [][]string) ([]loginRow, error) {
 		rows = append(rows, loginRow{
 			role: role{
 				name: c[0], oid: c[1],
-				attributes: strings.Split(c[5], ","), onDatabase: strings.Split(c[6], ","),
+				attributes: strings.Fields(c[5]), onDatabase: strings.Fields(c[6]),
 				configured: configured, ownSchema: c[10] == "true",
 			},
 			isSession: c[2] == "true", isActing: c[3] == "true", isInUse: c[4] == "true",

@@ -54,6 +54,11 @@ func FromConn(ctx context.Context, conn *pgconn.PgConn, config *pgconn.Config) (
 		conn.Close(ctx)
 		return nil, errors.New("standby: connection is inside a transaction")
 	}
+	// A write that took long has left a reader behind, which would take the next owner's first answer.
+	if err := conn.SyncConn(ctx); err != nil {
+		conn.Close(ctx)
+		return nil, fmt.Errorf("standby: settling the connection: %w", err)
+	}
 	hijacked, err := conn.Hijack()
 	if err != nil {
 		conn.Close(ctx)

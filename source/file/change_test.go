@@ -219,6 +219,27 @@ func TestSameContentTellsNobody(t *testing.T) {
 	}
 }
 
+// What else happens in the directory, or in those above it, costs no reads.
+func TestOtherFilesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sub", "db.json")
+	mkdir(t, filepath.Dir(path))
+	replace(t, path, jsonText(1))
+	src := open(t, path, &file.Options{PollInterval: noPoll})
+	looks := file.Looks(src)
+	for n := range 20 {
+		write(t, filepath.Join(dir, user(n)), "x")
+		write(t, filepath.Join(dir, "sub", user(n)), "x")
+	}
+	changed := src.Changed()
+	replace(t, path, jsonText(2))
+	wantChange(t, changed)
+	if more := file.Looks(src) - looks; more > 4 { // two for the change, and a few where events came late
+		t.Errorf("%d reads for one change", more)
+	}
+}
+
 // A broken file is told after a while, a gap while it is replaced is not, and its repair always is.
 func TestBrokenAndRepaired(t *testing.T) {
 	t.Parallel()

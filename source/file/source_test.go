@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -15,11 +14,6 @@ import (
 
 	"github.com/rekeyhq/rekey/source/file"
 )
-
-func notify(t *testing.T, c chan os.Signal, sig os.Signal) {
-	signal.Notify(c, sig)
-	t.Cleanup(func() { signal.Stop(c) })
-}
 
 func TestOptionsAreValidated(t *testing.T) {
 	t.Parallel()
