@@ -2,6 +2,7 @@ package managedpool
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -20,14 +21,14 @@ func (h *handover) settleSpare() {
 // replaceOne lets a fresh connection take the place of one old connection. It returns false when that cannot
 // be done before the next kick.
 func (h *handover) replaceOne(until time.Time) bool {
-	if !h.pool.serves() || h.pool.verifying.Load() {
-		return h.pause(until) // no login to make a connection with, or no place in the headroom
-	}
-	if !h.replaceable() {
-		return h.pause(until)
+	if !h.pool.serves() || !h.replaceable() {
+		return h.pause(until) // until there is a login to replace it with, or one that can be replaced
 	}
 	if !h.spare.filled() {
-		if err := h.makeSpare(); sqlState(err) != tooManyConnections && err != nil {
+		switch err := h.makeSpare(); {
+		case errors.Is(err, errNoPlace):
+			return h.pause(until) // until the verification that has the place is over
+		case err != nil && sqlState(err) != tooManyConnections:
 			return h.pauseFor(dialPause, until)
 		}
 	}
@@ -37,7 +38,7 @@ func (h *handover) replaceOne(until time.Time) bool {
 		return true
 	}
 	if gone := h.letOneGo(); gone != nil {
-		h.await(gone)
+		gone.await()
 		h.absorb()
 		return true
 	}
@@ -59,6 +60,9 @@ func (h *handover) replaceable() bool {
 	return old > hijacked
 }
 
+// errNoPlace says that something else has the headroom.
+var errNoPlace = errors.New("managedpool: no place in Options.Headroom")
+
 // makeSpare logs a session in for the next connect. A server without room for one more (SQLSTATE 53300) is not
 // an obstacle: then an old connection goes first, and the next connect logs in by itself.
 func (h *handover) makeSpare() error {
@@ -67,10 +71,10 @@ func (h *handover) makeSpare() error {
 	if err != nil {
 		return err
 	}
-	s, err := h.pool.beginExtra(h.ctx, g)
-	if err != nil {
-		return err
+	if !h.pool.headroom.tryAcquire() {
+		return errNoPlace
 	}
+	s := h.pool.sessions.beginExtra(g)
 	session, err := h.pool.logInAs(h.ctx, s, g, config)
 	if err != nil {
 		h.refused(g, err)
@@ -137,7 +141,7 @@ func (h *handover) giveUpIdle(ctx context.Context) {
 		return chosen == s
 	})
 	if chosen != nil {
-		h.await(chosen)
+		chosen.await()
 	}
 }
 
@@ -147,17 +151,6 @@ func (h *handover) overIdle(refuse func(*session) bool) {
 	defer h.pool.sessions.errand(-1)
 	for _, c := range h.pool.inner.AcquireAllIdle(withErrand(h.ctx, &errand{refuse: refuse})) {
 		c.Release()
-	}
-}
-
-// await waits until a session that was told to go is gone; it never takes much longer than lingerTimeout.
-func (h *handover) await(s *session) {
-	timer := time.NewTimer(2 * lingerTimeout)
-	defer timer.Stop()
-	select {
-	case <-s.closed:
-	case <-timer.C:
-	case <-h.ctx.Done():
 	}
 }
 

@@ -17,4 +17,13 @@ func (h headroom) acquire(ctx context.Context) error {
 	}
 }
 
+func (h headroom) tryAcquire() bool {
+	select {
+	case h <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 func (h headroom) release() { <-h }

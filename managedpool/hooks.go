@@ -35,6 +35,9 @@ func (p *Pool) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error 
 	if err := p.prepareConfig(ctx, config); err != nil {
 		return err
 	}
+	if user := p.current().credential.Username; user != "" {
+		config.User = user // for the texts of errors; the login is decided when the session is made
+	}
 	login := config.Config.Copy()
 	next := func(ctx context.Context) (*standby.Session, error) { return p.nextSession(ctx, login) }
 	standby.Route(&config.Config, next, adopt)
@@ -128,12 +131,7 @@ func (p *Pool) beforeClose(conn *pgx.Conn) {
 		return
 	}
 	p.closeNow(conn, s)
-	timer := time.NewTimer(2 * lingerTimeout)
-	defer timer.Stop()
-	select {
-	case <-s.closed:
-	case <-timer.C:
-	}
+	s.await()
 }
 
 // closeNow closes a connection that its caller has to himself.

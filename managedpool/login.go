@@ -30,6 +30,10 @@ func (p *Pool) nextSession(ctx context.Context, config *pgconn.Config) (*standby
 		}
 		g := p.current()
 		made, err := p.logIn(ctx, g, config)
+		if err == nil && p.superseded(made) && time.Now().Before(deadline) {
+			discard(made)
+			continue
+		}
 		if err == nil {
 			return made, nil
 		}
@@ -43,6 +47,18 @@ func (p *Pool) nextSession(ctx context.Context, config *pgconn.Config) (*standby
 	}
 }
 
+// superseded reports whether another login was adopted while the session was being made. Its issuer does not see
+// a login in flight, and may have ended its rights already.
+func (p *Pool) superseded(made *standby.Session) bool {
+	return made.Attached.(*session).generation.Load() != p.current()
+}
+
+// discard closes a session that nobody adopts, and waits until its place is free.
+func discard(made *standby.Session) {
+	made.Close()
+	made.Attached.(*session).await()
+}
+
 // logIn makes a session with g's credential.
 func (p *Pool) logIn(ctx context.Context, g *generation, config *pgconn.Config) (*standby.Session, error) {
 	return p.logInAs(ctx, p.sessions.begin(g), g, config)
@@ -53,12 +69,12 @@ func (p *Pool) logInAs(ctx context.Context, s *session, g *generation, config *p
 	config = config.Copy()
 	p.fit(config, g, s)
 	made, err := standby.Dial(ctx, config)
+	p.sessions.dialled(s)
 	if err != nil {
-		p.sessions.end(s)
+		s.await() // its place must not be free before it is gone
 		return nil, err
 	}
 	made.Attached = s
-	p.sessions.made(s)
 	return made, nil
 }
 

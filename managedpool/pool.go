@@ -61,7 +61,6 @@ type Pool struct {
 
 	roleChecks limiter
 	warned     atomic.Bool // MaxConnLifetime against the credential's life
-	verifying  atomic.Bool // the headroom is wanted for a verification
 
 	verifiedMu sync.Mutex // guards verified
 	verified   *verified

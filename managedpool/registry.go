@@ -41,7 +41,14 @@ func (r *registry) begin(g *generation) *session {
 	return s
 }
 
-// end forgets a session whose socket is closed, or that was never made. Only its first call counts.
+// beginExtra counts a session that has a place in the headroom.
+func (r *registry) beginExtra(g *generation) *session {
+	s := r.begin(g)
+	s.extra.Store(true)
+	return s
+}
+
+// end forgets a session that is gone. Only its first call counts.
 func (r *registry) end(s *session) {
 	r.mu.Lock()
 	_, known := r.sessions[s]
@@ -250,11 +257,11 @@ func (r *registry) attach(s *session, socket *socket) {
 	s.socket = socket
 }
 
-// made notes that a session has logged in: from now on it lives as long as its socket.
-func (r *registry) made(s *session) {
+// dialled notes that the attempt to make a session is over, well or not: it ends with its socket.
+func (r *registry) dialled(s *session) {
 	r.mu.Lock()
-	s.made = true
-	gone := s.gone
+	s.dialled = true
+	gone := s.gone || s.socket == nil
 	r.mu.Unlock()
 	if gone {
 		r.end(s)
@@ -265,7 +272,7 @@ func (r *registry) made(s *session) {
 func (r *registry) socketEnded(s *session, closed *socket) {
 	r.mu.Lock()
 	s.gone = s.gone || s.socket == closed
-	over := s.made && s.gone
+	over := s.dialled && s.gone
 	r.mu.Unlock()
 	if over {
 		r.end(s)

@@ -2,6 +2,7 @@ package managedpool
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,9 +26,19 @@ type session struct {
 
 	// Guarded by the registry's lock.
 
-	socket *socket // the last one dialled, nil before
-	made   bool    // logged in
-	gone   bool    // the socket was closed
+	socket  *socket // the last one dialled, nil before
+	dialled bool    // the attempt to log in is over
+	gone    bool    // the socket was closed
+}
+
+// await waits until the session is gone, which never takes much longer than lingerTimeout once it was told to.
+func (s *session) await() {
+	timer := time.NewTimer(2 * lingerTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.closed:
+	case <-timer.C:
+	}
 }
 
 // sessionOf returns the session of a pool's connection; nil for a connection that is not the pool's.

@@ -33,9 +33,6 @@ func (p target) Verify(ctx context.Context, next source.Credential, inUse *refre
 	if err != nil {
 		return refuse(next.Version, err)
 	}
-	p.verifying.Store(true)
-	defer p.verifying.Store(false)
-	p.handover.dropSpare()
 	g := newGeneration(p.inner, next, e)
 	session, err := p.verify(ctx, g, inUse)
 	if err != nil {
@@ -76,11 +73,10 @@ func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Gene
 	p.fit(shown, g, s)
 	config.AfterConnect = nil // pgconn's: it belongs to the connection that adopts the session
 	conn, err := pgx.ConnectConfig(ctx, config)
+	p.sessions.dialled(s)
 	if err != nil {
-		p.sessions.end(s)
 		return nil, loginError(g.credential.Version, err)
 	}
-	p.sessions.made(s)
 	if err := p.examine(ctx, conn, g, inUse); err != nil {
 		closeConn(conn)
 		return nil, err
@@ -93,14 +89,15 @@ func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Gene
 	return session, nil
 }
 
-// beginExtra counts a session that is beyond those of pgxpool, once the headroom has a place for it.
+// beginExtra counts a session that is beyond those of pgxpool, once the headroom has a place for it. A spare
+// session that has the place is adopted in a moment; one that is not must go.
 func (p *Pool) beginExtra(ctx context.Context, g *generation) (*session, error) {
+	limit := time.AfterFunc(spareLife, p.handover.dropSpare)
+	defer limit.Stop()
 	if err := p.headroom.acquire(ctx); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("managedpool: no place in Options.Headroom for a verification: %w", err)
 	}
-	s := p.sessions.begin(g)
-	s.extra.Store(true)
-	return s, nil
+	return p.sessions.beginExtra(g), nil
 }
 
 // examine runs what every connection of the pool will go through, then the probe, and leaves the session as

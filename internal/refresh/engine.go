@@ -36,8 +36,9 @@ type Engine struct {
 	done chan struct{}   // run has returned
 	ops  sync.WaitGroup  // operations under way
 
-	retireMu sync.Mutex                   // guards toRetire
-	toRetire map[uint64]source.Credential // by generation: adopted and not yet given back
+	begin    sync.Once // Start, or a Stop before it
+	held     *ledger
+	fetchErr error // why the source failed last; belongs to the operation under way
 }
 
 // envelope is an input on its way to the engine's goroutine. Once it took effect, handled, if any, is sent the
@@ -64,14 +65,14 @@ func New(config Config) *Engine {
 	_, canRenew := config.Source.(source.Renewer)
 	_, canAlternates := config.Source.(source.Alternates)
 	e := &Engine{
-		config:   config,
-		machine:  newMachine(config.Policy, canRenew, canAlternates),
-		breaker:  newBreaker(config.BreakerFailures, config.BreakerOpen),
-		stamp:    newFingerprint(),
-		inputs:   make(chan envelope),
-		drained:  make(chan drainage),
-		done:     make(chan struct{}),
-		toRetire: map[uint64]source.Credential{},
+		config:  config,
+		machine: newMachine(config.Policy, canRenew, canAlternates),
+		breaker: newBreaker(config.BreakerFailures, config.BreakerOpen),
+		stamp:   newFingerprint(),
+		inputs:  make(chan envelope),
+		drained: make(chan drainage),
+		done:    make(chan struct{}),
+		held:    newLedger(),
 	}
 	e.ctx, e.stop = context.WithCancel(source.WithHolder(context.Background(), e))
 	e.view.Store(viewOf(e.machine, false, e.breaker.state()))
@@ -79,12 +80,17 @@ func New(config Config) *Engine {
 }
 
 // Start begins the first refresh. Stop ends what Start began.
-func (e *Engine) Start() { go e.run() }
+func (e *Engine) Start() { e.begin.Do(func() { go e.run() }) }
 
 // Stop ends the engine's goroutine and whatever it has under way, and waits for them as long as ctx allows.
-// Callers who wait for a login get rekey.ErrClosed. It may be called again.
+// Callers who wait for a login get rekey.ErrClosed. It may be called again, and before Start, which then does
+// nothing.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.stop()
+	e.begin.Do(func() {
+		e.publishView(true)
+		close(e.done)
+	})
 	select {
 	case <-e.done:
 		return nil
@@ -119,8 +125,11 @@ func (e *Engine) await(ctx context.Context, enough func(*View) bool) (*Generatio
 	for {
 		v := e.View()
 		g, err := v.login()
-		if err == nil || enough(v) || v.Closed || !v.hold {
+		if err == nil || v.Closed || !v.hold && !enough(v) {
 			return g, err
+		}
+		if enough(v) {
+			return v.Current, nil
 		}
 		select {
 		case <-v.Changed:
@@ -143,7 +152,7 @@ func (e *Engine) Revoked(g *Generation, err *rekey.VerifyError) {
 	e.post(distrust{generation: g.ID, err: err, revoked: true}, false)
 }
 
-// Drained reports that no connection of g is left.
+// Drained reports that no connection of g is left. It must not be called from a method of Target.
 func (e *Engine) Drained(g *Generation, cancelled int, took time.Duration) {
 	select {
 	case e.drained <- drainage{g, cancelled, took}:
@@ -155,7 +164,7 @@ func (e *Engine) Drained(g *Generation, cancelled int, took time.Duration) {
 func (e *Engine) Refresh(ctx context.Context) error {
 	handled := make(chan uint64, 1)
 	select {
-	case e.inputs <- envelope{ask{force: true}, handled}:
+	case e.inputs <- envelope{ask{force: true, fresh: true}, handled}:
 		return e.awaitRound(ctx, <-handled)
 	case <-e.ctx.Done():
 		return rekey.ErrClosed
@@ -202,6 +211,7 @@ func (e *Engine) run() {
 	defer close(e.done)
 	defer e.ops.Wait()
 	defer e.publishView(true)
+	defer e.keepCandidate()
 
 	timer := leasetimer.NewTimer()
 	defer timer.Stop()
@@ -224,7 +234,7 @@ func (e *Engine) run() {
 			e.drainedOf(d)
 		case <-changed:
 			changed = e.changes()
-			e.handle(ask{force: true})
+			e.handle(ask{force: true}) // not fresh: the source knows itself that what it keeps is old
 		case <-timer.C():
 			timer.Set(time.Time{})
 			e.handle(tick{})
@@ -234,9 +244,11 @@ func (e *Engine) run() {
 	}
 }
 
-// wallClock lets the machine see a time that the timer slept through.
+// wallClock lets the machine see a time that the timer slept through, and a clock that was set back.
 func (e *Engine) wallClock(timer *leasetimer.Timer) {
-	if timer.Due(time.Now()) {
+	now := time.Now()
+	e.machine.follow(now)
+	if timer.Due(now) {
 		timer.Set(time.Time{})
 		e.handle(tick{})
 	}
@@ -296,7 +308,7 @@ func (e *Engine) carryOut(c command) {
 		if c.force {
 			circuit = nil
 		}
-		e.start(func(ctx context.Context) input { return e.fetch(ctx, circuit) })
+		e.start(func(ctx context.Context) input { return e.fetch(ctx, circuit, c.fresh) })
 	case renew:
 		e.start(func(ctx context.Context) input { return e.renew(ctx, c.credential) })
 	case alternates:
@@ -305,7 +317,9 @@ func (e *Engine) carryOut(c command) {
 		inUse := e.machine.current
 		e.start(func(ctx context.Context) input { return e.verify(ctx, c.credential, inUse) })
 	case retire:
-		e.retireLater(c.credential)
+		if !e.held.uses(c.credential.Version) { // else its generation is not drained yet, and has a say
+			e.retireLater(c.credential)
+		}
 	case emit:
 		e.emit(c.event)
 	}
@@ -313,9 +327,7 @@ func (e *Engine) carryOut(c command) {
 
 // adopted keeps count of what must be given back, and fits the breaker to the new slack.
 func (e *Engine) adopted(g *Generation) {
-	e.retireMu.Lock()
-	e.toRetire[g.ID] = g.Credential
-	e.retireMu.Unlock()
+	e.held.adopted(g)
 	e.breaker.fit(e.config.Policy.Slack(g.Credential))
 }
 
@@ -326,7 +338,7 @@ func (e *Engine) emit(event rekey.Event) {
 }
 
 // Emit hands an event of the pool to the handler, in its place among the engine's own. It must not be called
-// while the engine runs, except from a method of Target.
+// while the engine runs, except from a method of Target other than Verify, which runs beside the others.
 func (e *Engine) Emit(event rekey.Event) { e.emit(event) }
 
 // start runs an operation beside the loop; its result comes back as an input.
@@ -336,17 +348,36 @@ func (e *Engine) start(operation func(context.Context) input) {
 		select {
 		case e.inputs <- envelope{input: result}:
 		case <-e.ctx.Done():
+			e.keepUnseen(result)
 		}
 	})
 }
 
-// fetch asks the source, through the circuit breaker unless there is none.
-func (e *Engine) fetch(ctx context.Context, circuit *circuit) input {
+// keepUnseen notes a credential that arrived when nobody was left to take it.
+func (e *Engine) keepUnseen(result input) {
+	if in, ok := result.(fetched); ok && in.err == nil && !e.held.uses(in.credential.Version) {
+		e.held.leaving(in.credential)
+	}
+}
+
+// keepCandidate notes the credential that the engine stops with on its way to be adopted.
+func (e *Engine) keepCandidate() {
+	c := e.machine.candidate
+	if c != nil && !c.alternate && !e.held.uses(c.credential.Version) {
+		e.held.leaving(c.credential)
+	}
+}
+
+// fetch asks the source, through the circuit breaker unless there is none. fresh is for what no cache holds.
+func (e *Engine) fetch(ctx context.Context, circuit *circuit, fresh bool) input {
 	ctx, cancel := context.WithTimeout(ctx, e.fetchTimeout())
 	defer cancel()
+	if fresh {
+		ctx = source.WithForce(ctx)
+	}
 	asked := time.Now()
 	c, err := e.askSource(ctx, circuit)
-	in := fetched{forced: circuit == nil, took: time.Since(asked)}
+	in := fetched{forced: fresh, took: time.Since(asked)}
 	if err != nil {
 		in.err = fetchError("fetch", err)
 		return in
@@ -355,11 +386,23 @@ func (e *Engine) fetch(ctx context.Context, circuit *circuit) input {
 	return in
 }
 
+// askSource remembers why the source failed: a breaker that is open tells nothing.
 func (e *Engine) askSource(ctx context.Context, circuit *circuit) (source.Credential, error) {
-	if circuit == nil {
-		return e.config.Source.Fetch(source.WithForce(ctx))
+	asked := false
+	fetch := func() (c source.Credential, err error) {
+		asked = true
+		c, err = e.config.Source.Fetch(ctx)
+		e.fetchErr = err
+		return c, err
 	}
-	return circuit.Execute(func() (source.Credential, error) { return e.config.Source.Fetch(ctx) })
+	if circuit == nil {
+		return fetch()
+	}
+	c, err := circuit.Execute(fetch)
+	if !asked && e.fetchErr != nil {
+		err = fmt.Errorf("%w, after: %w", err, e.fetchErr)
+	}
+	return c, err
 }
 
 func (e *Engine) renew(ctx context.Context, c source.Credential) input {
@@ -431,55 +474,57 @@ func (e *Engine) drainedOf(d drainage) {
 		Generation: d.generation.ID, Version: d.generation.Credential.Version,
 		Cancelled: d.cancelled, Duration: d.took,
 	})
-	e.retireMu.Lock()
-	c, ok := e.toRetire[d.generation.ID]
-	delete(e.toRetire, d.generation.ID)
-	for _, other := range e.toRetire {
-		ok = ok && other.Version != c.Version
-	}
-	e.retireMu.Unlock()
-	if ok {
+	c, ok := e.held.drained(d.generation.ID)
+	switch {
+	case !ok:
+	case e.onItsWay(c.Version):
+		e.held.leaving(c) // what comes of it decides; RetireAll sees to it in the end
+	default:
 		e.retireLater(c)
 	}
 }
 
-// retireLater gives a credential back beside the loop.
+// onItsWay reports whether a version is about to be adopted, once more.
+func (e *Engine) onItsWay(version string) bool {
+	c := e.machine.candidate
+	return c != nil && c.credential.Version == version
+}
+
+// retireLater gives a credential back beside the loop. What the engine's own end cuts short is left to
+// RetireAll.
 func (e *Engine) retireLater(c source.Credential) {
 	if _, ok := e.config.Source.(source.Retirer); !ok {
 		return
 	}
+	e.held.leaving(c)
 	e.ops.Go(func() {
 		ctx, cancel := context.WithTimeout(e.ctx, e.config.FetchTimeout)
 		defer cancel()
-		e.post(told{e.retire(ctx, c)}, false)
+		event := e.retire(ctx, c)
+		if event.Err == nil || e.ctx.Err() == nil {
+			e.held.left(c.Version)
+		}
+		e.post(told{event}, false)
 	})
 }
 
 // retire gives one credential back and says how that went.
 func (e *Engine) retire(ctx context.Context, c source.Credential) rekey.RetiredEvent {
 	event := rekey.RetiredEvent{Version: c.Version}
-	if err := e.config.Source.(source.Retirer).Retire(ctx, c); err != nil {
+	if err := e.config.Source.(source.Retirer).Retire(source.WithHolder(ctx, e), c); err != nil {
 		event.Err = fetchError("retire", err)
 	}
 	return event
 }
 
-// RetireAll gives back every credential that is still held, the one in use included. It is called after Stop,
-// once no connection is left.
+// RetireAll gives back every credential that is still held, the one in use included, and those that the engine
+// was about to adopt or to give back when it stopped. It is called after Stop, once no connection is left.
 func (e *Engine) RetireAll(ctx context.Context) error {
 	if _, ok := e.config.Source.(source.Retirer); !ok {
 		return nil
 	}
-	e.retireMu.Lock()
-	held := map[string]source.Credential{}
-	for _, c := range e.toRetire {
-		held[c.Version] = c
-	}
-	clear(e.toRetire)
-	e.retireMu.Unlock()
-
 	var errs []error
-	for _, c := range held {
+	for _, c := range e.held.takeAll() {
 		event := e.retire(ctx, c)
 		e.emit(event)
 		if event.Err != nil {

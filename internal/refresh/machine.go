@@ -84,10 +84,11 @@ type refusal struct {
 
 // trouble is a login in use that the server refuses.
 type trouble struct {
-	err     *rekey.VerifyError
-	tries   int  // refreshes that did not end it
-	hold    bool // callers had better wait than fail
-	revoked bool // found on an open connection: whether the server refuses the login is not known yet
+	err       *rekey.VerifyError
+	tries     int  // refreshes that did not end it
+	hold      bool // callers had better wait than fail
+	confirmed bool // the source, asked anew, knows no other login
+	revoked   bool // found on an open connection: whether the server refuses the login is not known yet
 
 	askedAlternates bool // in this round
 	verifiedSame    bool // in this round
@@ -292,7 +293,7 @@ func (s *stepper) fetched(in fetched) {
 	}
 	changed := !s.inUse(c.Version)
 	s.emit(rekey.FetchedEvent{Version: c.Version, Changed: changed, Forced: in.forced, Duration: in.took})
-	s.fetchErr, s.startErr = nil, nil
+	s.fetchErr = nil
 	if !changed {
 		s.unchanged(c, in.forced)
 		return
@@ -302,6 +303,7 @@ func (s *stepper) fetched(in fetched) {
 		s.stillRefused(c)
 		return
 	}
+	s.startErr = nil // another try, which may end otherwise
 	s.candidate = &candidate{credential: c}
 	s.start(opVerify, verify{c})
 }
@@ -414,7 +416,9 @@ func (s *stepper) renewed(in renewed) {
 	})
 	s.schedule(false)
 	if s.trouble != nil {
-		s.due = s.now // its login was refused meanwhile, and a longer life does not cure that
+		// Its login was refused meanwhile, and a longer life does not cure that.
+		s.do(suspect{s.current, s.trouble.revoked})
+		s.due = s.now
 	}
 	s.conclude(fetchErr)
 }
@@ -422,6 +426,9 @@ func (s *stepper) renewed(in renewed) {
 // unchanged: the source still says what is in use.
 func (s *stepper) unchanged(c source.Credential, forced bool) {
 	s.dropCandidate()
+	if s.trouble != nil && forced {
+		s.trouble.confirmed = true
+	}
 	switch {
 	case s.trouble == nil:
 		s.failures = 0
@@ -563,7 +570,7 @@ func (s *stepper) failedToAnswer() {
 	}
 	s.trouble.tries++
 	s.trouble.askedAlternates, s.trouble.verifiedSame = false, false
-	if s.trouble.err.Class == rekey.VerifyForbidden {
+	if s.trouble.err.Class == rekey.VerifyForbidden && s.trouble.confirmed {
 		s.trouble.hold = false // an operator who disables a login means it
 	}
 }
@@ -594,6 +601,9 @@ func (s *stepper) restored() {
 	s.lastTrust = s.now
 	delete(s.refused, s.current.Credential.Version)
 	s.do(extend{s.current})
+	if s.expired {
+		s.do(expire{s.current})
+	}
 	s.emit(rekey.LoginRestoredEvent{Generation: s.current.ID, Version: s.current.Credential.Version})
 	s.schedule(false)
 	s.conclude(nil)

@@ -15,10 +15,12 @@ type Target interface {
 	Verify(ctx context.Context, next source.Credential, inUse *Generation) error
 
 	// Publish makes g the login of every connection made from now on and begins the hand-over. Once no
-	// connection of the generation before it is left, the target calls Engine.Drained.
+	// connection of the generation before it is left, the target calls Engine.Drained, from another
+	// goroutine.
 	Publish(g *Generation)
 
-	// Extend replaces the login in use by a snapshot of the same generation with another end.
+	// Extend replaces the login in use by a snapshot of the same generation with another end, which works:
+	// it takes back an Expire or a Distrust.
 	Extend(g *Generation)
 
 	// Expire says that the login in use has ended: nothing may use it any more.

@@ -13,6 +13,8 @@ type link struct {
 	ctx    context.Context // ends when the link is cut
 	cancel context.CancelFunc
 
+	gone bool // the server has closed; guarded by the proxy's lock
+
 	mu     sync.Mutex // guards server
 	server *net.TCPConn
 }
@@ -34,7 +36,8 @@ func (l *link) run() {
 	var up sync.WaitGroup
 	up.Go(l.pumpUp)
 	l.pumpDown()
-	l.client.Close() // the server has closed: nothing more will come
+	l.proxy.serverGone(l) // before the client can see it, who may then make the next connection
+	l.client.Close()      // the server has closed: nothing more will come
 	up.Wait()
 }
 

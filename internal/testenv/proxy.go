@@ -171,12 +171,22 @@ func (p *Proxy) clientGone() {
 	p.clients.add(-1)
 }
 
-// release counts a connection to the server out.
+// serverGone counts a connection to the server out. Only its first call counts.
+func (p *Proxy) serverGone(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !l.gone {
+		l.gone = true
+		p.servers.add(-1)
+	}
+}
+
+// release forgets a link.
 func (p *Proxy) release(l *link) {
+	p.serverGone(l)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.links, l)
-	p.servers.add(-1)
 }
 
 // passage blocks while the proxy is paused, unless the link is cut.
