@@ -1,0 +1,69 @@
+// Command tail measures what a rotation does to the latency of everybody else's queries: a managed pool that
+// rotates against a plain pgxpool that does not, on one private PostgreSQL, in rounds that take turns so that the
+// machine's moods hit both. It prints medians over the rounds, their ranges, and the ratios.
+//
+//	go run ./tail -scenario quiet -rounds 9 -for 8s
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/testenv"
+)
+
+func main() {
+	var o options
+	flag.StringVar(&o.scenario, "scenario", "quiet", "quiet: 16 callers, 1 ms apart; busy: 3 callers a connection, 20 ms queries")
+	flag.IntVar(&o.rounds, "rounds", 9, "rounds of each contender")
+	flag.DurationVar(&o.length, "for", 8*time.Second, "length of a round")
+	flag.DurationVar(&o.every, "every", time.Second, "time between rotations")
+	flag.IntVar(&o.conns, "conns", 10, "MaxConns of each pool")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the managed rounds to this file")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "tail:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the command's flags.
+type options struct {
+	scenario string
+	rounds   int
+	length   time.Duration
+	every    time.Duration
+	conns    int
+	profile  string
+}
+
+func run(ctx context.Context, o options) error {
+	load, err := loadFor(o)
+	if err != nil {
+		return err
+	}
+	server, err := testenv.StartPostgres(ctx)
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	db, err := server.CreateDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	if err := db.Set(ctx, "log_statement", "none"); err != nil {
+		return err
+	}
+	issuer, err := testenv.NewIssuer(ctx, db, nil)
+	if err != nil {
+		return err
+	}
+	defer issuer.Close()
+	return compare(ctx, o, load, issuer)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// quantiles are the percentiles that the table shows.
+var quantiles = []float64{50, 99, 99.9}
+
+// table collects the rounds of both contenders.
+type table struct{ plain, managed []result }
+
+func (t *table) add(plain, managed result) {
+	t.plain = append(t.plain, plain)
+	t.managed = append(t.managed, managed)
+}
+
+func (t *table) print(to io.Writer, o options, rotations int) {
+	fmt.Fprintf(to, "%s, %d connections, a rotation every %v (%d in all), %d rounds of %v\n",
+		o.scenario, o.conns, o.every, rotations, o.rounds, o.length)
+	w := tabwriter.NewWriter(to, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\tplain ms\trange\tmanaged ms\trange\tratio of medians\tmedian of ratios\t")
+	for _, q := range quantiles {
+		p, m := values(t.plain, q), values(t.managed, q)
+		fmt.Fprintf(w, "p%v\t%.2f\t%s\t%.2f\t%s\t%.2f\t%.2f\t\n", q, median(p), span(p), median(m), span(m),
+			median(m)/median(p), median(ratios(m, p)))
+	}
+	w.Flush()
+	fmt.Fprintf(to, "failed: plain %d, managed %d\n", failed(t.plain), failed(t.managed))
+}
+
+// values returns one percentile of each round, in milliseconds.
+func values(rounds []result, q float64) []float64 {
+	var out []float64
+	for _, r := range rounds {
+		out = append(out, float64(r.latency.ValueAtQuantile(q))/1000)
+	}
+	return out
+}
+
+func ratios(a, b []float64) []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = a[i] / b[i]
+	}
+	return out
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+func span(v []float64) string { return fmt.Sprintf("%.2f–%.2f", slices.Min(v), slices.Max(v)) }
+
+func failed(rounds []result) int {
+	n := 0
+	for _, r := range rounds {
+		n += r.failed
+	}
+	return n
+}
+
+func line(r result) string {
+	q := func(p float64) time.Duration { return time.Duration(r.latency.ValueAtQuantile(p)) * time.Microsecond }
+	return fmt.Sprintf("n=%d p50=%v p99=%v p99.9=%v failed=%d", r.latency.TotalCount(), q(50), q(99), q(99.9), r.failed)
+}
