@@ -17,6 +17,8 @@ const (
 	holdLimit = 2 * time.Millisecond
 	// absorbLimit bounds that acquire. A connect that takes longer goes on without it.
 	absorbLimit = 50 * time.Millisecond
+	// fillPause is what a waiting caller needs to adopt a spare session once there is a place for it.
+	fillPause = 5 * time.Millisecond
 	// dialPause is the wait after a connection could not be made for a reason that is not the login.
 	dialPause = 200 * time.Millisecond
 	// pingTimeout bounds the look at an idle connection after others were killed.
@@ -34,9 +36,9 @@ type handover struct {
 	pool  *Pool
 	spare spare
 
-	allowance atomic.Int32  // connections of old generations that may go as they come home
-	went      chan struct{} // one of them went
-	sweeping  atomic.Bool   // a session was killed by the server: look at the idle ones
+	allowed  atomic.Bool   // the next connection of an old generation to come home may go
+	went     chan *session // one of them went
+	sweeping atomic.Bool   // a session was killed by the server: look at the idle ones
 
 	mu       sync.Mutex // guards the fields below
 	running  bool
@@ -56,7 +58,7 @@ type distrust struct {
 }
 
 func newHandover(p *Pool) *handover {
-	h := &handover{pool: p, went: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	h := &handover{pool: p, went: make(chan *session, 1), wake: make(chan struct{}, 1)}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h
 }
@@ -104,22 +106,14 @@ func (h *handover) revoked(g *generation, err *rekey.VerifyError) {
 	h.kick()
 }
 
-// mayGo reports whether a connection of g that comes home may be closed: it is of an old generation, and the
-// hand-over has allowed one to go.
-func (h *handover) mayGo(g *generation) bool {
-	if g == h.pool.current() {
+// mayGo reports whether s, which comes home, may be closed: it is of an old generation, and the hand-over waits
+// for one to go.
+func (h *handover) mayGo(s *session) bool {
+	if s.generation.Load() == h.pool.current() || !h.allowed.CompareAndSwap(true, false) {
 		return false
 	}
-	for n := h.allowance.Load(); n > 0; n = h.allowance.Load() {
-		if h.allowance.CompareAndSwap(n, n-1) {
-			select {
-			case h.went <- struct{}{}:
-			default:
-			}
-			return true
-		}
-	}
-	return false
+	h.went <- s // there is room: allowed is set once for each that is taken out
+	return true
 }
 
 // run is the goroutine. It ends when there is nothing left to do.

@@ -37,12 +37,29 @@ func (h *handover) replaceOne(until time.Time) bool {
 		h.letOneGo()
 		return true
 	}
-	if gone := h.letOneGo(); gone != nil {
-		gone.await()
-		h.absorb()
-		return true
+	gone := h.letOneGo()
+	if gone == nil {
+		gone = h.letNextGo(until)
 	}
-	return h.letNextGo(until)
+	if gone != nil {
+		gone.await()
+		h.fill()
+	}
+	return h.ctx.Err() == nil
+}
+
+// fill sees to it that the spare session takes the place of the one that went: a caller who waits for a
+// connection adopts it at once, else the pool does.
+func (h *handover) fill() {
+	timer := time.NewTimer(fillPause)
+	defer timer.Stop()
+	select {
+	case <-h.spare.taken():
+	case <-timer.C:
+		if h.spare.filled() {
+			h.absorb()
+		}
+	}
 }
 
 // roomLeft reports whether pgxpool may make another connection as it is.
@@ -154,13 +171,12 @@ func (h *handover) overIdle(refuse func(*session) bool) {
 	}
 }
 
-// letNextGo allows the next old connection that comes home to go, and waits for one to do so. A spare that
-// grows old meanwhile is given up: the connect that follows makes its own.
-func (h *handover) letNextGo(until time.Time) bool {
-	h.allowance.Store(1)
-	defer h.allowance.Store(0)
-	if h.letOneGo() != nil { // one came home before it was allowed to go
-		return true
+// letNextGo lets the next old connection that comes home go, and returns it; nil if something else happens
+// first. A spare that grows old meanwhile is given up: the connect that follows makes its own.
+func (h *handover) letNextGo(until time.Time) *session {
+	h.allowed.Store(true)
+	if gone := h.letOneGo(); gone != nil { // it came home before it was allowed to go
+		return h.firstOf(gone)
 	}
 	limit := time.NewTimer(spareLife)
 	defer limit.Stop()
@@ -168,18 +184,26 @@ func (h *handover) letNextGo(until time.Time) bool {
 	defer stop()
 	for {
 		select {
-		case <-h.went:
-			return true
+		case gone := <-h.went:
+			return gone
 		case <-h.wake:
-			return true
+			return h.firstOf(nil)
 		case <-end:
-			return true
+			return h.firstOf(nil)
 		case <-limit.C:
 			h.dropSpare()
 		case <-h.ctx.Done():
-			return false
+			return h.firstOf(nil)
 		}
 	}
+}
+
+// firstOf ends the permission to go, and returns whoever has used it meanwhile, else gone.
+func (h *handover) firstOf(gone *session) *session {
+	if h.allowed.CompareAndSwap(true, false) {
+		return gone
+	}
+	return <-h.went
 }
 
 // pause waits for a kick or the given time.

@@ -127,14 +127,14 @@ func shutdown(t testing.TB, pool *managedpool.Pool) {
 	}
 }
 
-// settled waits until the pool's first connection is there and nothing is under way: New leaves the session on
-// which the credential was verified to the pool, and pgxpool takes it a moment later.
+// settled waits until the pool has made its first connection and nothing is under way: New leaves the session
+// on which the credential was verified to the pool, and pgxpool takes it a moment later.
 func settled(t testing.TB, pool *managedpool.Pool) {
 	t.Helper()
 	envtest.Eventually(t, patience, func() bool {
 		stat := pool.Stat()
-		return stat.IdleConns() > 0 && stat.IdleConns() == stat.TotalConns()
-	}, "the pool has its first connection")
+		return stat.NewConnsCount() > 0 && stat.ConstructingConns() == 0 && stat.AcquiredConns() == 0
+	}, "the pool has made its first connection")
 }
 
 // uses waits until the pool uses login and no connection of another is left.

@@ -108,8 +108,7 @@ func (p *Pool) released(conn *pgx.Conn, s *session) {
 	if p.sessions.cleared(s) {
 		p.checkRole(conn, s)
 	}
-	g := s.generation.Load()
-	if g.useless() || p.handover.mayGo(g) {
+	if s.generation.Load().useless() || p.handover.mayGo(s) {
 		p.closeNow(conn, s)
 	}
 }

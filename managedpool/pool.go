@@ -89,11 +89,14 @@ func NewWithConfig(ctx context.Context, config *Config, src source.Source, opts 
 	}
 	inner := config.Copy()
 	p.install(inner)
+	p.cur = newGeneration(nil, source.Credential{}, endpoint{}) // MinConns are dialled from the next line on
 	p.inner, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), inner)
 	if err != nil {
 		return nil, err
 	}
+	p.mu.Lock()
 	p.cur = newGeneration(p.inner, source.Credential{}, endpoint{})
+	p.mu.Unlock()
 	p.warnWeak()
 	p.engine.Start()
 	if p.options.Lazy {

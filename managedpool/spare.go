@@ -16,6 +16,7 @@ type spare struct {
 	mu      sync.Mutex // guards the fields below
 	session *standby.Session
 	since   time.Time
+	gone    chan struct{} // closed when session is taken
 }
 
 // put leaves a session. Whatever was there before is returned, to be closed.
@@ -23,17 +24,41 @@ func (s *spare) put(session *standby.Session) *standby.Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.session
-	s.session, s.since = session, time.Now()
+	if before != nil {
+		close(s.gone)
+	}
+	s.session, s.since, s.gone = session, time.Now(), make(chan struct{})
 	return before
 }
+
+// taken returns a channel that is closed once the session that is there was taken; at once if there is none.
+func (s *spare) taken() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.session == nil {
+		return closedChan
+	}
+	return s.gone
+}
+
+// closedChan is closed.
+var closedChan = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // take returns the session that is there, and whether it is fresh enough to be adopted.
 func (s *spare) take() (session *standby.Session, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	session = s.session
+	if session == nil {
+		return nil, false
+	}
 	s.session = nil
-	return session, session != nil && time.Since(s.since) < spareLife
+	close(s.gone)
+	return session, time.Since(s.since) < spareLife
 }
 
 // filled reports whether there is one.

@@ -24,7 +24,8 @@ import (
 // Independent of the login in use, it must be allowed to connect to the database, for the next connection.
 //
 // What counts is the role that sessions act as, not the login: after ALTER ROLE login SET role = owner, the privileges
-// are the owner's. Two logins that act as the same role have parity as soon as they can reach the same roles.
+// are the owner's. Two logins that act as the same role have parity as soon as they can reach the same roles. What the
+// application itself sets on its connections, a role or a search_path, is taken to be in force for both logins.
 //
 // Where there is nothing to compare with, Parity asks no more than [Ping]: there is no login in use, or it is the
 // same role (a changed password), or the server does not know it, because it was dropped or because the credential

@@ -58,6 +58,12 @@ func TestParity(t *testing.T) {
 				CREATE USER MAPPING FOR {cur} SERVER {srv}; CREATE USER MAPPING FOR PUBLIC SERVER {srv}`,
 		},
 		{
+			name: "a user mapping is not inherited",
+			setup: `CREATE FOREIGN DATA WRAPPER {fdw}; CREATE SERVER {srv} FOREIGN DATA WRAPPER {fdw};
+				CREATE USER MAPPING FOR {cur} SERVER {srv}; GRANT {cur} TO {new}`,
+			want: []string{"user mapping on foreign server {srv}"},
+		},
+		{
 			name:  "column",
 			setup: `GRANT SELECT (id, total), UPDATE (note) ON app.orders TO {cur}; GRANT SELECT (id) ON app.orders TO {new}`,
 			want:  []string{"UPDATE on column app.orders.note", "SELECT on column app.orders.total"},
@@ -110,6 +116,21 @@ func TestParity(t *testing.T) {
 				GRANT USAGE ON TYPE app.mood TO {cur};
 				REVOKE USAGE ON LANGUAGE sql FROM PUBLIC; GRANT USAGE ON LANGUAGE sql TO {cur}`,
 			want: []string{"USAGE on type app.mood", "USAGE on language sql"},
+		},
+		{
+			name:  "language alone",
+			setup: `REVOKE USAGE ON LANGUAGE sql FROM PUBLIC; GRANT USAGE ON LANGUAGE sql TO {cur}`,
+			want:  []string{"USAGE on language sql"},
+		},
+		{
+			name:  "wrapper alone",
+			setup: `CREATE FOREIGN DATA WRAPPER {fdw}; GRANT USAGE ON FOREIGN DATA WRAPPER {fdw} TO {cur}`,
+			want:  []string{"USAGE on foreign-data wrapper {fdw}"},
+		},
+		{
+			name:  "tablespace",
+			setup: `GRANT CREATE ON TABLESPACE pg_default TO {cur}`,
+			want:  []string{"CREATE on tablespace pg_default"},
 		},
 		{
 			name:  "through a common group",
@@ -245,6 +266,11 @@ func TestParity(t *testing.T) {
 				CREATE POLICY other ON app.orders TO {new} USING (true)`,
 		},
 		{
+			name: "row-level security that the new login is exempt from",
+			setup: `ALTER TABLE app.orders ENABLE ROW LEVEL SECURITY; GRANT SELECT ON app.orders TO {cur}, {new};
+				CREATE POLICY mine ON app.orders TO {cur} USING (true); ALTER ROLE {new} BYPASSRLS`,
+		},
+		{
 			name: "row-level security that is not enabled",
 			setup: `GRANT SELECT ON app.orders TO {cur}, {new};
 				CREATE POLICY mine ON app.orders TO {cur} USING (true)`,
@@ -353,6 +379,16 @@ func TestParityWithSessionSettings(t *testing.T) {
 	if err := (probe.Parity{}).Check(l.ctx(), target("role="+l.role("own"), "search_path=app")); err != nil {
 		t.Error(err)
 	}
+	later := target()
+	if err := later.Conn.Exec(l.ctx(), l.fill(`SET SESSION ROLE {own}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := later.Conn.Exec(l.ctx(), `SET search_path = app`); err != nil {
+		t.Fatal(err)
+	}
+	if err := (probe.Parity{}).Check(l.ctx(), later); err != nil {
+		t.Error(err)
+	}
 }
 
 // The simple protocol is what some connection poolers need.
@@ -380,6 +416,20 @@ func TestParityNothingToCompareWith(t *testing.T) {
 		if err := (probe.Parity{}).Check(l.ctx(), probe.Target{Conn: conn, Current: current}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Temporary tables belong to sessions, and go with them.
+func TestParityIgnoresTemporaryTables(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.exec(`GRANT TEMPORARY ON DATABASE {db} TO {cur}, {new}`)
+	inUse := pgxprobe.Conn(l.login("cur"))
+	if err := inUse.Exec(l.ctx(), `CREATE TEMPORARY TABLE t (id serial)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.check(probe.Parity{}); err != nil {
+		t.Error(err)
 	}
 }
 

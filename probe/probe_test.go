@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,9 @@ func TestBrokenConnection(t *testing.T) {
 			err := p.Check(l.ctx(), probe.Target{Conn: c, Current: l.role("cur")})
 			if err == nil || probe.Lacks(err) {
 				t.Errorf("%T: got %v", p, err)
+			}
+			if shown := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(shown, password) {
+				t.Errorf("%T shows the password", p)
 			}
 		}
 	}

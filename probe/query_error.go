@@ -6,7 +6,7 @@ import "fmt"
 // made, and trying again on a new connection helps; where the server answered that the login may not ask (a
 // hardened catalogue, a role that has just been dropped), [Lacks] is true.
 type QueryError struct {
-	Probe    string // "ping", "parity" or "privileges"
+	Probe    string // "ping", "parity", "privileges" or "statements"
 	SQLState string // empty if the server did not answer
 	err      error
 }

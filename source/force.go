@@ -25,8 +25,8 @@ func Forced(ctx context.Context) bool {
 // the life of a pool, another one for each pool.
 //
 // holder must be comparable and is compared with ==; a pointer that lives as long as the pool is best. A
-// Source keeps it for as long as the pool has a credential to give back. A nil holder means that the caller
-// is not known.
+// Source may keep it until the credential that it was given is retired and followed by another. A nil holder
+// means that the caller is not known.
 func WithHolder(ctx context.Context, holder any) context.Context {
 	return context.WithValue(ctx, holderKey{}, holder)
 }

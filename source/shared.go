@@ -29,9 +29,11 @@ var errNoReturn = errors.New("source: Fetch did not return")
 // The returned Source has exactly those optional abilities that src has: [Renewer], [Notifier], [Alternates],
 // [Retirer] and io.Closer. A renewal by one pool moves the expiry that the others will be given. Retire
 // reaches src once, when every holder that was given the Version has retired it; until then it returns nil.
-// Callers without a holder are counted by hand-outs: one that fetches the same Version twice and retires it
-// once leaves the login to its own expiry, which is safe, where the opposite mistake would not be. A Version
-// that this Source did not give, or that has been retired already, is ignored.
+// A holder that is given a Version again after retiring it has to retire it again. Callers without a holder
+// are counted by hand-outs: one that fetches the same Version twice and retires it once leaves the login to
+// its own expiry, which is safe, where the opposite mistake would not be. So it is with candidates that
+// Alternates named and nobody retires. A Version that this Source did not give, or that has been retired
+// already, is ignored.
 //
 // Closing it closes src; close it after all the pools.
 func Shared(src Source) Source {
@@ -50,7 +52,7 @@ type shared struct {
 	inner   Source
 	changed func() <-chan struct{} // nil where inner is no Notifier
 
-	mu     sync.Mutex         // guards what follows; never held while inner is called
+	mu     sync.Mutex         // guards what follows; never held while inner works (Changed does not)
 	kept   *kept              // the last credential that inner gave
 	flight *flight            // the fetch under way that somebody waits for
 	leases map[string]holders // by Version, who has yet to retire it; nil where inner is no Retirer

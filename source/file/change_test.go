@@ -219,6 +219,25 @@ func TestSameContentTellsNobody(t *testing.T) {
 	}
 }
 
+// A writer that was caught in the middle is not waited for longer than it takes.
+func TestSlowWriterIsSeenSoonAfterItsEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db.json")
+	replace(t, path, jsonText(1))
+	src := open(t, path, &file.Options{PollInterval: noPoll})
+	best := patience
+	for n := 2; n <= 8; n++ {
+		changed, looks := src.Changed(), file.Looks(src)
+		write(t, path, jsonText(n)[:20])
+		waitUntil(t, "half of it was seen", func() bool { return file.Looks(src) > looks })
+		write(t, path, jsonText(n))
+		best = min(best, wantChange(t, changed))
+	}
+	t.Logf("fastest: %v", best)
+	if best > 150*time.Millisecond {
+		t.Errorf("the fastest of 7 changes took %v to be seen", best)
+	}
+}
+
 // What else happens in the directory, or in those above it, costs no reads.
 func TestOtherFilesAreLeftAlone(t *testing.T) {
 	t.Parallel()

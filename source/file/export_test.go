@@ -17,6 +17,9 @@ func WithoutEvents(t testing.TB) {
 // Looks returns how often s has read its files.
 func Looks(s *Source) int64 { return s.reader.looks.Load() }
 
+// Key is what fingerprints are made with.
+func Key() []byte { return key() }
+
 // ParseJSON and ParseEnv are what the fuzz targets call.
 var (
 	ParseJSON = JSON(Names{})

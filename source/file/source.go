@@ -121,8 +121,9 @@ func open(name string, l layout, o Options) (*Source, error) {
 // 5 milliseconds, and up to 2 seconds with files that are just being written.
 //
 // An error says which file is wrong and why, never what is in it. It is permanent (see source.IsPermanent)
-// where only a human can help: wrong kind, owner or permissions. Whatever may pass, such as a missing file or
-// one that does not parse, is worth another try; os errors can be found with errors.Is.
+// where only a human can help: wrong kind, size, owner or permissions. Whatever may pass, such as a missing
+// file or one that does not parse, is worth another try; os errors can be found with errors.Is. Between its
+// looks Fetch honours ctx, but a file system that hangs, hangs the look.
 func (s *Source) Fetch(ctx context.Context) (source.Credential, error) {
 	if isClosed(s.stop) {
 		return source.Credential{}, ErrClosed

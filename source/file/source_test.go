@@ -1,6 +1,7 @@
 package file_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -96,6 +97,15 @@ func TestVersion(t *testing.T) {
 		if err != nil || again.Version != c.Version {
 			t.Errorf("another source calls the same login %q, %v, want %q", again.Version, err, c.Version)
 		}
+	}
+}
+
+// Whoever knows the key can test guesses of the password against a logged Version.
+func TestVersionsKeyIsRandom(t *testing.T) {
+	t.Parallel()
+	zeros := bytes.Count(file.Key(), []byte{0})
+	if len(file.Key()) != 32 || zeros > 16 {
+		t.Errorf("a key of %d bytes, %d of them zero", len(file.Key()), zeros)
 	}
 }
 
