@@ -21,6 +21,7 @@ type generation struct {
 
 	dead  atomic.Bool // its role has lost everything: its connections are of no use
 	ended atomic.Bool // its not-after has passed: nothing may use it any more
+	late  atomic.Bool // its hand-over has taken too long: pace gives way
 
 	// The rest is guarded by the registry's lock.
 
@@ -51,8 +52,12 @@ func (g *generation) notAfter() time.Time {
 	return time.Time{}
 }
 
-// useless reports whether its connections had better go now than at a pace.
+// useless reports whether its connections are of no use to callers.
 func (g *generation) useless() bool { return g.dead.Load() || g.ended.Load() }
+
+// leaves reports whether its connections go at once, the idle ones now and the others as they come home, instead
+// of one at a time.
+func (g *generation) leaves() bool { return g.useless() || g.late.Load() }
 
 // sameLogin reports whether sessions of g are as good as sessions of next: only the password differs.
 func (g *generation) sameLogin(next *generation) bool {

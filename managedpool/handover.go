@@ -19,6 +19,10 @@ const (
 	absorbLimit = 50 * time.Millisecond
 	// fillPause is what a waiting caller needs to adopt a spare session once there is a place for it.
 	fillPause = 5 * time.Millisecond
+	// A hand-over is late after patienceBase and patiencePerConn for each of MaxConns: several times what a
+	// login takes.
+	patienceBase    = time.Second
+	patiencePerConn = 50 * time.Millisecond
 	// dialPause is the wait after a connection could not be made for a reason that is not the login.
 	dialPause = 200 * time.Millisecond
 	// pingTimeout bounds the look at an idle connection after others were killed.
@@ -141,7 +145,8 @@ func (h *handover) work() {
 		h.report()
 		h.lookAtIdle()
 		next := h.closeEnded()
-		h.dropUseless()
+		h.hurryLate()
+		h.dropLeaving()
 		old := h.pool.sessions.draining()
 		if len(old) == 0 && !h.spare.filled() {
 			return

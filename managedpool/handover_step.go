@@ -128,38 +128,52 @@ func (h *handover) absorb() {
 	}
 }
 
-// letOneGo closes one idle connection of an old generation, and returns it; nil if there is none.
+// letOneGo closes one idle connection of an old generation, of the oldest that has one, and returns it; nil if
+// there is none.
 func (h *handover) letOneGo() *session {
-	var chosen *session
-	h.overIdle(func(s *session) bool {
-		if chosen == nil && s.generation.Load() != h.pool.current() {
-			chosen = s
+	for _, old := range h.pool.sessions.draining() {
+		if gone := h.closeIdle(func(s *session) bool { return s.generation.Load() == old.generation }); gone != nil {
+			return gone
 		}
-		return chosen == s
-	})
-	return chosen
+	}
+	return nil
 }
 
-// dropUseless closes every idle connection of a generation that is dead or ended.
-func (h *handover) dropUseless() {
-	if !h.pool.sessions.anyUseless() {
-		return
+// dropLeaving closes every idle connection that cannot wait for its turn.
+func (h *handover) dropLeaving() {
+	if h.pool.sessions.anyLeaves() {
+		h.overIdle(func(s *session) bool { return s.generation.Load().leaves() })
 	}
-	h.overIdle(func(s *session) bool { return s.generation.Load().useless() })
+}
+
+// hurryLate ends the pace for generations whose hand-over has taken too long, on a machine that is too busy for
+// it or because of yet another rotation: the issuer may be about to end their login.
+func (h *handover) hurryLate() {
+	patience := patienceBase + time.Duration(h.pool.config.MaxConns)*patiencePerConn
+	for _, old := range h.pool.sessions.draining() {
+		if time.Since(old.superseded) > patience {
+			old.generation.late.Store(true)
+		}
+	}
 }
 
 // giveUpIdle closes one idle connection, to make room for another on a full server.
-func (h *handover) giveUpIdle(ctx context.Context) {
-	var chosen *session
-	h.overIdle(func(s *session) bool {
-		if chosen == nil {
-			chosen = s
-		}
-		return chosen == s
-	})
-	if chosen != nil {
-		chosen.await()
+func (h *handover) giveUpIdle() {
+	if gone := h.closeIdle(func(*session) bool { return true }); gone != nil {
+		gone.await()
 	}
+}
+
+// closeIdle closes the first idle connection that matches, and returns it; nil if there is none.
+func (h *handover) closeIdle(match func(*session) bool) (closed *session) {
+	h.overIdle(func(s *session) bool {
+		if closed != nil || !match(s) {
+			return false
+		}
+		closed = s
+		return true
+	})
+	return closed
 }
 
 // overIdle closes those idle connections that refuse names.

@@ -108,7 +108,7 @@ func (p *Pool) released(conn *pgx.Conn, s *session) {
 	if p.sessions.cleared(s) {
 		p.checkRole(conn, s)
 	}
-	if s.generation.Load().useless() || p.handover.mayGo(s) {
+	if s.generation.Load().leaves() || p.handover.mayGo(s) {
 		p.closeNow(conn, s)
 	}
 }

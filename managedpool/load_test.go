@@ -91,11 +91,13 @@ type load struct {
 	done     atomic.Int64
 	failures atomic.Int64
 	report   func(error)
+	think    time.Duration
 }
 
-// startLoad begins the load. A failure that expected does not allow fails the test; nil allows none.
+// startLoad begins the load. A failure that expected does not allow fails the test; nil allows none. In the short
+// form callers think for a moment between operations, so that a machine that runs other tests has time for logins.
 func startLoad(t testing.TB, pool *managedpool.Pool, workers int, expected func(error) bool) *load {
-	l := &load{stop: make(chan struct{})}
+	l := &load{stop: make(chan struct{}), think: either(2*time.Millisecond, 0)}
 	l.report = func(err error) {
 		if expected != nil && expected(err) {
 			l.failures.Add(1)
@@ -116,7 +118,7 @@ func (l *load) run(pool *managedpool.Pool, worker int) {
 		select {
 		case <-l.stop:
 			return
-		default:
+		case <-time.After(l.think):
 		}
 		if err := work(context.Background(), pool, n); err != nil {
 			l.report(err)

@@ -114,6 +114,8 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	switch {
 	case config == nil:
 		return nil, errors.New("managedpool: config is nil: make one with ParseConfig")
+	case config.ConnConfig == nil:
+		panic("config must be created by ParseConfig") // pgxpool's own words
 	case src == nil:
 		return nil, errors.New("managedpool: src is nil: a pool needs a source of credentials")
 	}

@@ -178,7 +178,7 @@ func (r *registry) draining() []drainState {
 	defer r.mu.Unlock()
 	var out []drainState
 	for _, g := range r.old {
-		out = append(out, drainState{generation: g, conns: g.conns})
+		out = append(out, drainState{generation: g, conns: g.conns, superseded: g.superseded})
 	}
 	return out
 }
@@ -187,6 +187,7 @@ func (r *registry) draining() []drainState {
 type drainState struct {
 	generation *generation
 	conns      int
+	superseded time.Time
 }
 
 // withSessions returns every adopted generation that has sessions, oldest first.
@@ -205,10 +206,10 @@ func (r *registry) withSessions() []*generation {
 	return out
 }
 
-// anyUseless reports whether a generation with sessions is dead or ended.
-func (r *registry) anyUseless() bool {
+// anyLeaves reports whether a generation with sessions cannot wait for its turn.
+func (r *registry) anyLeaves() bool {
 	for _, g := range r.withSessions() {
-		if g.useless() {
+		if g.leaves() {
 			return true
 		}
 	}

@@ -49,7 +49,7 @@ func (p *Pool) verify(ctx context.Context, g *generation, inUse *refresh.Generat
 		if sqlState(err) != tooManyConnections {
 			return session, err
 		}
-		p.handover.giveUpIdle(ctx)
+		p.handover.giveUpIdle()
 		select {
 		case <-time.After(fullPause):
 		case <-ctx.Done():
