@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,7 +57,7 @@ func run(ctx context.Context, rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	m := &measurement{issuer: issuer, path: filepath.Join(folder, "db.json")}
+	m := &measurement{issuer: issuer, path: filepath.Join(folder, "db.json"), seen: map[string]int{}}
 	return m.run(ctx, rounds)
 }
 
@@ -66,6 +67,9 @@ type measurement struct {
 	path   string
 	login  testenv.Login
 	pool   *managedpool.Pool
+	mu     sync.Mutex     // guards seen
+	seen   map[string]int // connections made with each login, the verified one first
+	ready  chan string    // logins that callers can have a connection with
 
 	floors, pools []time.Duration
 }
@@ -79,7 +83,13 @@ func (m *measurement) run(ctx context.Context, rounds int) error {
 		return err
 	}
 	defer src.Close()
-	m.pool, err = managedpool.New(ctx, m.issuer.DSN(m.login), src, nil)
+	config, err := managedpool.ParseConfig(m.issuer.DSN(m.login))
+	if err != nil {
+		return err
+	}
+	m.ready = make(chan string, 2*rounds)
+	config.AfterConnect = m.connected
+	m.pool, err = managedpool.NewWithConfig(ctx, config, src, nil)
 	if err != nil {
 		return err
 	}
@@ -142,17 +152,29 @@ func (m *measurement) rotate(ctx context.Context) error {
 	return os.Rename(m.path+".new", m.path)
 }
 
-// awaitLogin asks the pool for connections until one has the newest login.
+// connected is the pool's AfterConnect. It hears of each login first when it is verified, then when the pool has
+// a connection with it.
+func (m *measurement) connected(_ context.Context, conn *pgx.Conn) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	user := conn.Config().User
+	if m.seen[user]++; m.seen[user] == 2 {
+		m.ready <- user
+	}
+	return nil
+}
+
+// awaitLogin waits until the pool has a connection with the newest login.
 func (m *measurement) awaitLogin(ctx context.Context) error {
 	for {
-		var user string
-		if err := m.pool.QueryRow(ctx, "select current_user").Scan(&user); err != nil {
-			return err
+		select {
+		case user := <-m.ready:
+			if user == m.login.User {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		if user == m.login.User {
-			return nil
-		}
-		time.Sleep(200 * time.Microsecond)
 	}
 }
 

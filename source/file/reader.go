@@ -47,10 +47,14 @@ type reader struct {
 }
 
 // stable looks until two looks agree that are far enough apart, and returns what they saw. It looks in between
-// too, so that it does not wait for the confirmation of what has passed.
-func (r *reader) stable(ctx context.Context, stop <-chan struct{}) (*look, error) {
+// too, so that it does not wait for the confirmation of what has passed. One look is enough if it sees what has
+// been confirmed before; known may be nil.
+func (r *reader) stable(ctx context.Context, stop <-chan struct{}, known *look) (*look, error) {
 	end := time.Now().Add(patience)
 	first, step := r.look(), settleSoon
+	if known != nil && first.same(known) {
+		return first, nil
+	}
 	for first.settle > 0 {
 		left := time.Until(first.at.Add(first.settle))
 		if err := sleep(ctx, stop, max(min(step, left), time.Millisecond)); err != nil {

@@ -35,6 +35,7 @@ type Source struct {
 	changed chan struct{} // closed at the next change
 	seen    fingerprint   // of what those who wait have been told
 	stray   bool          // a Fetch has returned something else
+	known   *look         // what was last seen twice
 	warned  bool          // that everybody may read the files
 }
 
@@ -117,8 +118,8 @@ func open(name string, l layout, o Options) (*Source, error) {
 	return s, nil
 }
 
-// Fetch implements source.Source. It reads the files anew, twice, and returns what both looks saw: that takes
-// 5 milliseconds, and up to 2 seconds with files that are just being written.
+// Fetch implements source.Source. It reads the files anew, and again after 5 milliseconds unless they are as the
+// Source has seen them twice before. It takes up to 2 seconds with files that are just being written.
 //
 // An error says which file is wrong and why, never what is in it. It is permanent (see source.IsPermanent)
 // where only a human can help: wrong kind, size, owner or permissions. Whatever may pass, such as a missing
@@ -131,15 +132,23 @@ func (s *Source) Fetch(ctx context.Context) (source.Credential, error) {
 	if err := ctx.Err(); err != nil {
 		return source.Credential{}, err
 	}
-	l, err := s.reader.stable(ctx, s.stop)
+	l, err := s.reader.stable(ctx, s.stop, s.confirmed())
 	if err != nil {
 		return source.Credential{}, err
 	}
 	s.warn(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.known = l
 	s.stray = s.stray || l.print != s.seen
 	return l.cred, l.err
+}
+
+// confirmed returns what was last seen twice, nil before.
+func (s *Source) confirmed() *look {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known
 }
 
 // Changed implements source.Notifier. The channel is closed when the files hold something else, when they have
@@ -209,6 +218,7 @@ func (s *Source) run(w *watch, signals chan os.Signal) {
 // observe takes what the watch has seen, and tells those who wait if it is not what they know.
 func (s *Source) observe(l *look) {
 	s.mu.Lock()
+	s.known = l
 	news := l.print != s.seen || s.stray
 	if news {
 		s.seen, s.stray = l.print, false
