@@ -3,7 +3,7 @@
 //
 // A service changes one import and gives a source where it makes the pool:
 //
-//	src, err := file.New("/vault/secrets/db", nil)
+//	src, err := file.Open("/vault/secrets/db", nil)
 //	...
 //	pool, err := managedpool.New(ctx, "host=db.internal dbname=app sslmode=verify-full", src, nil)
 //

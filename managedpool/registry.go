@@ -34,6 +34,10 @@ func (r *registry) begin(g *generation) *session {
 	for g.heir != nil {
 		g = g.heir
 	}
+	if g.drained { // told to be gone while this login was about to begin: it is waited for once more
+		g.drained = false
+		r.old = append([]*generation{g}, r.old...)
+	}
 	s.generation.Store(g)
 	g.conns++
 	r.sessions[s] = struct{}{}

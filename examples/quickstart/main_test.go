@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+)
+
+func TestMain(m *testing.M) { envtest.Main(m) }
+
+// keys are what -json promises.
+var keys = []string{"queries", "failed", "rotations", "max_sessions", "session_limit", "p50_us", "p99_us", "p999_us",
+	"plain_p50_us", "plain_p99_us", "plain_p999_us", "naive_queries", "naive_failed", "leaked_sessions", "leaked_goroutines"}
+
+func TestNothingFailsWhileLoginsRotate(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"-for", "3s", "-every", "500ms", "-json"}, &stdout, &stderr)
+	t.Logf("stderr:\n%s", &stderr)
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	got := lastObject(t, stdout.String())
+	for _, key := range []string{"failed", "leaked_sessions", "leaked_goroutines"} {
+		if got[key] != 0 {
+			t.Errorf("%s is %d", key, got[key])
+		}
+	}
+	for _, key := range []string{"queries", "rotations", "max_sessions", "p50_us", "plain_p50_us", "naive_queries"} {
+		if got[key] == 0 {
+			t.Errorf("%s is zero", key)
+		}
+	}
+	if got["max_sessions"] > got["session_limit"] {
+		t.Errorf("%d sessions, and the budget is %d", got["max_sessions"], got["session_limit"])
+	}
+	noPassword(t, stdout.String()+stderr.String())
+}
+
+// lastObject reads the last line, which must have the promised keys and no other, in their order.
+func lastObject(t *testing.T, output string) map[string]int {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n")
+	last := lines[len(lines)-1]
+	var object map[string]int
+	if err := json.Unmarshal([]byte(last), &object); err != nil {
+		t.Fatalf("last line %q: %v", last, err)
+	}
+	var found []string
+	for _, m := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(last, -1) {
+		found = append(found, m[1])
+	}
+	if !slices.Equal(found, keys) {
+		t.Errorf("keys %q, want %q", found, keys)
+	}
+	return object
+}
+
+// noPassword looks for what the issuer's passwords look like: see crypto/rand.Text.
+func noPassword(t *testing.T, output string) {
+	t.Helper()
+	if found := regexp.MustCompile(`[A-Z2-7]{26}`).FindString(output); found != "" {
+		t.Errorf("the output holds what may be a password")
+	}
+}
+
+func TestInterruptEndsItCleanly(t *testing.T) {
+	envtest.NoLeak(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	if code := run(ctx, []string{"-for", "10m"}, &stdout, &stderr); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d; stderr:\n%s", code, exitInterrupted, &stderr)
+	}
+	noPassword(t, stdout.String()+stderr.String())
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for _, args := range [][]string{
+		{"-for", "1s", "-every", "2s"}, {"-every", "0s"}, {"-conns", "0"}, {"-conns", "61"}, {"-workers", "0"},
+		{"-unknown"}, {"argument"},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), args, &stdout, &stderr); code != exitUsage || stderr.Len() == 0 {
+			t.Errorf("%q: exit code %d and %q, want %d and a reason", args, code, &stderr, exitUsage)
+		}
+	}
+}
