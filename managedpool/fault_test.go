@@ -3,7 +3,9 @@ package managedpool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,6 +177,81 @@ func TestPasswordAheadOfStore(t *testing.T) {
 	if asked > 8 {
 		t.Errorf("%d fetches while the store was late", asked)
 	}
+}
+
+// TestRefusedForLong: the store never catches up. Callers wait as long as they are willing to and learn why; the
+// server sees a login now and then, however many callers there are. An operator who gives the old password back
+// ends it.
+func TestRefusedForLong(t *testing.T) {
+	r := newRig(t, "", nil)
+	if _, err := r.issuer.AlterPassword(t.Context(), r.login); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.issuer.Terminate(t.Context(), r.login); err != nil {
+		t.Fatal(err)
+	}
+	logins := r.proxy.Total()
+	var callers sync.WaitGroup
+	for range 20 {
+		callers.Go(func() {
+			for range 5 {
+				ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+				c, err := r.pool.Acquire(ctx)
+				cancel()
+				switch {
+				case err == nil:
+					c.Release()
+				case !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, managedpool.ErrLoginRefused):
+					t.Errorf("a caller who waited got: %v", err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if n := r.proxy.Total() - logins; n > poolSize+6 {
+		t.Errorf("%d logins with a wrong password", n)
+	}
+	if s := r.pool.Status(); s.State != rekey.StateRefused || !strings.Contains(s.LastError, "28P01") {
+		t.Errorf("status is %+v", s)
+	}
+	if err := r.issuer.Exec(t.Context(), fmt.Sprintf("alter role %s password '%s'", r.login.User, r.login.Password)); err != nil {
+		t.Fatal(err)
+	}
+	envtest.Eventually(t, 20*time.Second, func() bool { return r.pool.Status().State == rekey.StateServing }, "restored")
+	if restored := find[rekey.LoginRestoredEvent](r.diary); len(restored) != 1 {
+		t.Errorf("%d events say that the login is good again", len(restored))
+	}
+	// A connection that was killed while idle may be found dead once, as in pgxpool.
+	envtest.Eventually(t, 5*time.Second, func() bool { return r.pool.Ping(t.Context()) == nil }, "work goes on")
+}
+
+// TestDisabledLogin: an operator who disables a login means it. Callers are not held once the source has been
+// asked; when the login is enabled again, the pool finds out.
+func TestDisabledLogin(t *testing.T) {
+	r := newRig(t, "", nil)
+	if err := r.issuer.Exec(t.Context(), fmt.Sprintf("alter role %s nologin", r.login.User)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.issuer.Terminate(t.Context(), r.login); err != nil {
+		t.Fatal(err)
+	}
+	envtest.Eventually(t, 10*time.Second, func() bool {
+		began := time.Now()
+		err := r.pool.Ping(t.Context())
+		return sqlState(err) == "28000" && time.Since(began) < time.Second
+	}, "callers get the server's answer at once")
+	if err := r.issuer.Exec(t.Context(), fmt.Sprintf("alter role %s login", r.login.User)); err != nil {
+		t.Fatal(err)
+	}
+	envtest.Eventually(t, 20*time.Second, func() bool { return r.pool.Ping(t.Context()) == nil }, "enabled again")
+}
+
+func sqlState(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
 }
 
 // inFlight reports whether err is what a statement gets whose session is killed under it.

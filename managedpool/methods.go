@@ -2,6 +2,8 @@ package managedpool
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -12,11 +14,33 @@ import (
 // the server refuses its login, they wait for a better one within the caller's context and Options.MaxHold.
 
 // Acquire returns a connection. Its errors may wrap ErrCredentialExpired, ErrLoginRefused and ErrClosed.
-func (p *Pool) Acquire(ctx context.Context) (*Conn, error) { return p.pool().Acquire(ctx) }
+func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
+	c, err := p.pool().Acquire(ctx)
+	if err != nil {
+		return nil, p.because(err)
+	}
+	return c, nil
+}
+
+// because adds to the error of a caller whose context has ended why there was no connection to be had.
+func (p *Pool) because(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	if trouble := p.engine.View().Trouble(); trouble != nil {
+		return fmt.Errorf("%w: %w", err, trouble)
+	}
+	return err
+}
 
 // AcquireFunc acquires a connection for the duration of f.
 func (p *Pool) AcquireFunc(ctx context.Context, f func(*Conn) error) error {
-	return p.pool().AcquireFunc(ctx, f)
+	c, err := p.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	return f(c)
 }
 
 // AcquireAllIdle acquires every idle connection.
@@ -57,7 +81,9 @@ func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []str
 
 // Ping executes an empty statement. It does not prove that the login still works: PostgreSQL answers it even
 // when the role has been dropped. See Status.
-func (p *Pool) Ping(ctx context.Context) error { return p.pool().Ping(ctx) }
+func (p *Pool) Ping(ctx context.Context) error {
+	return p.AcquireFunc(ctx, func(c *Conn) error { return c.Ping(ctx) })
+}
 
 // Reset closes all connections, those in use when they come back.
 func (p *Pool) Reset() { p.pool().Reset() }

@@ -120,3 +120,9 @@ func (m *machine) holds() bool {
 func (v *View) Usable() bool {
 	return v.Current != nil && v.Refused == nil && !v.Expired && !v.Closed
 }
+
+// Trouble says why no connection can be made with the login in use; nil if one can.
+func (v *View) Trouble() error {
+	_, err := v.login()
+	return err
+}
