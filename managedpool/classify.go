@@ -47,13 +47,13 @@ func loginError(version string, err error) *rekey.VerifyError {
 
 // withoutConfig returns what a pgconn.ConnectError wraps.
 func withoutConfig(err error) error {
-	var connectErr *pgconn.ConnectError
-	if errors.As(err, &connectErr) {
-		if cause := connectErr.Unwrap(); cause != nil {
-			return cause
+	for {
+		var connectErr *pgconn.ConnectError
+		if !errors.As(err, &connectErr) || connectErr.Unwrap() == nil {
+			return err
 		}
+		err = connectErr.Unwrap()
 	}
-	return err
 }
 
 // distrusts reports whether a refused login of the credential in use is a reason to ask the source: the

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,11 @@ func parseEndpoint(entry string) (endpointRule, error) {
 	if hasDatabase && database == "" {
 		return endpointRule{}, fmt.Errorf("names no database after the slash")
 	}
+	bracketed := strings.HasPrefix(address, "[")
 	rule := endpointRule{host: address, database: database}
+	if bracketed && strings.HasSuffix(address, "]") {
+		rule.host = address[1 : len(address)-1]
+	}
 	if host, port, err := net.SplitHostPort(address); err == nil {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
@@ -44,14 +49,32 @@ func parseEndpoint(entry string) (endpointRule, error) {
 		}
 		rule.host, rule.port = host, uint16(n)
 	}
-	name := strings.TrimPrefix(rule.host, "*.")
-	if name == "" || strings.Contains(name, "*") {
+	if !validHost(strings.TrimPrefix(rule.host, "*.")) || bracketed && !strings.Contains(rule.host, ":") {
 		return endpointRule{}, fmt.Errorf("has no valid host")
 	}
 	return rule, nil
 }
 
+// validHost reports whether name is an address or could be a name in the DNS. Others have meanings of their own:
+// "/tmp/x.example.com" is a socket, below any domain that one likes.
+func validHost(name string) bool {
+	if _, err := netip.ParseAddr(name); err == nil {
+		return true
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || strings.Trim(label, nameCharacters) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+const nameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 func (r endpointRule) allows(e endpoint, configuredDatabase string) bool {
+	if !validHost(e.host) {
+		return false
+	}
 	if below, ok := strings.CutPrefix(r.host, "*."); ok {
 		if !strings.HasSuffix(strings.ToLower(e.host), "."+strings.ToLower(below)) {
 			return false
@@ -96,6 +119,10 @@ func endpointOf(c source.Credential, config *pgconn.Config, rules []endpointRule
 	}
 	if e == (endpoint{config.Host, config.Port, config.Database}) {
 		return endpoint{}, nil
+	}
+	if strings.HasPrefix(config.Host, "/") && c.Host != "" {
+		return endpoint{}, fmt.Errorf("endpoint %s:%d/%s cannot be followed from a socket: the connection string says "+
+			"nothing of the TLS that the network needs", e.host, e.port, e.database)
 	}
 	for _, r := range rules {
 		if r.allows(e, config.Database) {

@@ -107,6 +107,7 @@ func TestExpiry(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.feed.quietly(source.Credential{}, errors.New("store is down"))
+	envtest.Eventually(t, 2*time.Second, func() bool { return len(r.pool.Status().Draining) == 0 }, "hand-over")
 
 	held, err := r.pool.Acquire(t.Context())
 	if err != nil {

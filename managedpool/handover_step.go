@@ -34,8 +34,6 @@ func (h *handover) replaceOne(until time.Time) bool {
 	}
 	if h.roomLeft() && h.spare.filled() {
 		h.absorb()
-		h.letOneGo()
-		return true
 	}
 	gone := h.letOneGo()
 	if gone == nil {
@@ -48,9 +46,13 @@ func (h *handover) replaceOne(until time.Time) bool {
 	return h.ctx.Err() == nil
 }
 
-// fill sees to it that the spare session takes the place of the one that went: a caller who waits for a
-// connection adopts it at once, else the pool does.
+// fill sees to it that the spare session, if there still is one, takes the place of the one that went: a caller
+// who waits for a connection adopts it at once, else the pool does.
 func (h *handover) fill() {
+	if h.pool.inner.Stat().IdleConns() > 0 && h.spare.filled() {
+		h.absorb() // nobody waits
+		return
+	}
 	timer := time.NewTimer(fillPause)
 	defer timer.Stop()
 	select {
@@ -71,10 +73,10 @@ func (h *handover) roomLeft() bool {
 // replaceable reports whether any of the old connections is still pgxpool's: those that were hijacked are
 // waited for, and cannot be replaced.
 func (h *handover) replaceable() bool {
-	old, made := h.pool.sessions.count()
+	old, all := h.pool.sessions.count()
 	stat := h.pool.inner.Stat()
-	hijacked := made - int(stat.TotalConns()-stat.ConstructingConns())
-	return old > hijacked
+	hijacked := all - int(stat.TotalConns()-stat.ConstructingConns())
+	return old > max(0, hijacked)
 }
 
 // errNoPlace says that something else has the headroom.

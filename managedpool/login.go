@@ -2,6 +2,7 @@ package managedpool
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -129,18 +130,22 @@ const scramOnly = "scram-sha-256"
 
 // weak reports whether config accepts a server that has not proved who it is.
 func weak(config *pgconn.Config) bool {
-	if strings.HasPrefix(config.Host, "/") {
-		return false // a socket of this machine
-	}
-	if config.TLSConfig == nil || config.TLSConfig.InsecureSkipVerify && config.TLSConfig.VerifyPeerCertificate == nil {
+	if unproved(config.Host, config.TLSConfig) {
 		return true
 	}
 	for _, f := range config.Fallbacks {
-		if f.TLSConfig == nil || f.TLSConfig.InsecureSkipVerify && f.TLSConfig.VerifyPeerCertificate == nil {
+		if unproved(f.Host, f.TLSConfig) {
 			return true
 		}
 	}
 	return false
+}
+
+func unproved(host string, config *tls.Config) bool {
+	if strings.HasPrefix(host, "/") {
+		return false // a socket of this machine
+	}
+	return config == nil || config.InsecureSkipVerify && config.VerifyPeerCertificate == nil
 }
 
 // refuse wraps what speaks against a credential before any login.

@@ -179,7 +179,7 @@ func (p *Pool) leaveHeadroom(s *session) {
 func (p *Pool) dialConfig(ctx context.Context) (*pgconn.Config, error) {
 	config := p.config.ConnConfig.Copy()
 	if err := p.prepareConfig(ctx, config); err != nil {
-		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", err)
+		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", withoutConfig(err))
 	}
 	return &config.Config, nil
 }

@@ -220,19 +220,21 @@ func (r *registry) anyLeaves() bool {
 	return false
 }
 
-// count returns how many sessions belong to superseded generations, and how many were adopted by connections.
-func (r *registry) count() (old, adopted int) {
+// count returns how many connections have adopted a session and not been told to go, and how many of those are
+// of superseded generations.
+func (r *registry) count() (old, all int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, g := range r.old {
-		old += g.conns
-	}
 	for s := range r.sessions {
-		if s.conn.Load() != nil {
-			adopted++
+		if s.conn.Load() == nil || s.leaving.Load() {
+			continue
+		}
+		all++
+		if s.generation.Load() != r.current {
+			old++
 		}
 	}
-	return old, adopted
+	return old, all
 }
 
 // deadlineOf returns when g's connections must be gone.

@@ -61,7 +61,7 @@ func (p *Pool) verify(ctx context.Context, g *generation, inUse *refresh.Generat
 func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Generation) (*standby.Session, error) {
 	config := p.config.ConnConfig.Copy()
 	if err := p.prepareConfig(ctx, config); err != nil {
-		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", err)
+		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", withoutConfig(err))
 	}
 	config.Tracer = nil
 	shown := config.Config.Copy()
@@ -104,7 +104,7 @@ func (p *Pool) beginExtra(ctx context.Context, g *generation) (*session, error) 
 // if nothing had happened on it.
 func (p *Pool) examine(ctx context.Context, conn *pgx.Conn, g *generation, inUse *refresh.Generation) error {
 	if err := p.tryAfterConnect(ctx, conn); err != nil {
-		return lackingError(g.credential.Version, fmt.Errorf("managedpool: AfterConnect: %w", err))
+		return lackingError(g.credential.Version, fmt.Errorf("managedpool: AfterConnect: %w", withoutConfig(err)))
 	}
 	target := probe.Target{Conn: pgxprobe.Conn(conn)}
 	if inUse != nil {
@@ -132,9 +132,10 @@ func (p *Pool) tryAfterConnect(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// lackingError says whether a check that failed speaks against the credential.
+// lackingError says whether a check that failed speaks against the credential. A check that connects by itself
+// returns errors that hold the configuration, too.
 func lackingError(version string, err error) error {
-	out := &rekey.VerifyError{Version: version, SQLState: sqlState(err), Err: err}
+	out := &rekey.VerifyError{Version: version, SQLState: sqlState(err), Err: withoutConfig(err)}
 	if probe.Lacks(err) {
 		out.Class = rekey.VerifyLacking
 	}

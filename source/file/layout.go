@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -19,6 +20,9 @@ type layout interface {
 
 	// whole reports whether contents show that nothing is missing at their end.
 	whole(contents [][]byte) bool
+
+	// complete reports whether contents prove that they are all there is.
+	complete(contents [][]byte) bool
 
 	// paths returns the names whose changes matter.
 	paths() []string
@@ -58,6 +62,11 @@ func (l oneFile) parse(contents [][]byte) (source.Credential, error) {
 // whole trusts a brace, because half of an object does not parse, and a newline.
 func (l oneFile) whole(contents [][]byte) bool {
 	return looksLikeJSON(contents[0]) || bytes.HasSuffix(contents[0], []byte("\n"))
+}
+
+// complete trusts JSON: no beginning of an object is one.
+func (l oneFile) complete(contents [][]byte) bool {
+	return looksLikeJSON(contents[0]) && json.Valid(trimBOM(contents[0]))
 }
 
 // secretDir is a directory with a file for each field, as Kubernetes mounts a secret.
@@ -103,6 +112,8 @@ func (l secretDir) parse(contents [][]byte) (source.Credential, error) {
 	}
 	return build(l.names, value)
 }
+
+func (l secretDir) complete([][]byte) bool { return false }
 
 func (l secretDir) whole(contents [][]byte) bool {
 	for _, data := range contents {

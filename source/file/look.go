@@ -20,6 +20,7 @@ type look struct {
 	infos    []fs.FileInfo
 	modTime  time.Time // of the file that was written last
 	open     bool      // everybody may read one of the files
+	complete bool      // the contents prove that nothing of them is missing
 }
 
 // add notes a file that was read.
@@ -65,4 +66,14 @@ func (l *look) same(earlier *look) bool {
 		}
 	}
 	return true
+}
+
+// replaces reports whether l saw another file in the place of the one that the earlier look saw, and all of it: a
+// file that was put there by rename, or made anew and finished. Nobody has written to it since it was seen last,
+// so one look is enough.
+func (l *look) replaces(earlier *look) bool {
+	if l.err != nil || !l.complete || len(l.infos) == 0 || len(earlier.infos) == 0 {
+		return false
+	}
+	return !os.SameFile(l.infos[0], earlier.infos[0])
 }

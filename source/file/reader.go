@@ -47,12 +47,12 @@ type reader struct {
 }
 
 // stable looks until two looks agree that are far enough apart, and returns what they saw. It looks in between
-// too, so that it does not wait for the confirmation of what has passed. One look is enough if it sees what has
-// been confirmed before; known may be nil.
+// too, so that it does not wait for the confirmation of what has passed. One look is enough if it sees what was
+// confirmed before, or another whole file in its place; known may be nil.
 func (r *reader) stable(ctx context.Context, stop <-chan struct{}, known *look) (*look, error) {
 	end := time.Now().Add(patience)
 	first, step := r.look(), settleSoon
-	if known != nil && first.same(known) {
+	if known != nil && (first.same(known) || first.replaces(known)) {
 		return first, nil
 	}
 	for first.settle > 0 {
@@ -93,6 +93,7 @@ func (r *reader) look() *look {
 	if frozen && l.err == nil {
 		l.settle = 0
 	}
+	l.complete = l.err == nil && r.layout.complete(l.contents)
 	l.seal(r.lease > 0)
 	return l
 }

@@ -108,7 +108,7 @@ func open(name string, l layout, o Options) (*Source, error) {
 			"file", name, "error", err)
 		notify = nil
 	}
-	w := &watch{reader: &s.reader, log: o.Logger, told: s.observe, notify: notify, timer: stoppedTimer()}
+	w := &watch{reader: &s.reader, log: o.Logger, told: s.observe, known: s.confirmed, notify: notify, timer: stoppedTimer()}
 	w.arm()
 	first := s.reader.look()
 	s.seen = first.print
@@ -118,8 +118,8 @@ func open(name string, l layout, o Options) (*Source, error) {
 	return s, nil
 }
 
-// Fetch implements source.Source. It reads the files anew, and again after 5 milliseconds unless they are as the
-// Source has seen them twice before. It takes up to 2 seconds with files that are just being written.
+// Fetch implements source.Source. It reads the files anew, and again after 5 milliseconds unless they are as they were
+// confirmed to be before, or one file of JSON has taken the place of another. It takes up to 2 seconds with files that are just being written.
 //
 // An error says which file is wrong and why, never what is in it. It is permanent (see source.IsPermanent)
 // where only a human can help: wrong kind, size, owner or permissions. Whatever may pass, such as a missing

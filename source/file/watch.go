@@ -19,7 +19,8 @@ const maxRounds = 10
 type watch struct {
 	reader *reader
 	log    *slog.Logger
-	told   func(*look) // reports what is there now
+	told   func(*look)  // reports what is there now
+	known  func() *look // what was last confirmed, nil before
 
 	notify *fsnotify.Watcher // nil: there are no events, only the poll
 	names  map[string]bool   // whose events matter
@@ -51,7 +52,12 @@ func (w *watch) stir() {
 // lookFirst takes the first of two looks.
 func (w *watch) lookFirst() {
 	w.arm()
-	w.expect(w.reader.look())
+	l := w.reader.look()
+	if known := w.known(); known != nil && l.replaces(known) {
+		w.conclude(l)
+		return
+	}
+	w.expect(l)
 }
 
 // lookAgain is called when the timer fires.
