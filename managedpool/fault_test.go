@@ -16,6 +16,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/source"
+	"github.com/rekeyhq/rekey/source/sourcetest"
 )
 
 // leased is a login that ends after the given life.
@@ -336,4 +337,68 @@ func TestOrdinaryErrors(t *testing.T) {
 	if n := r.proxy.Total() - logins; n > 1 {
 		t.Errorf("%d logins", n)
 	}
+}
+
+// TestSourceOutage: a source that hangs or fails for the whole slack of a lease costs nothing: the login in use
+// serves until its not-after, the source is not stormed, and a renewal bridges the outage where there is one.
+func TestSourceOutage(t *testing.T) {
+	const life = 4 * time.Second
+	outages := map[string]func(*sourcetest.Fake){
+		"hangs": func(f *sourcetest.Fake) { f.Hang() },
+		"fails": func(f *sourcetest.Fake) { f.FailNext(1_000_000, errors.New("store is down")) },
+	}
+	for name, begin := range outages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool, fake, lease := leasedPool(t, life)
+			work := startLoad(t, pool, 4, nil)
+			begin(fake)
+			fetches := fake.Fetches()
+			notAfter := pool.Status().NotAfter
+			<-time.After(time.Until(notAfter) - 300*time.Millisecond)
+			if n := work.end(); n < 100 {
+				t.Errorf("only %d operations", n)
+			}
+			if s := pool.Status(); s.State != rekey.StateDegraded || s.Version != lease.Version {
+				t.Errorf("status is %+v", s)
+			}
+			if n := fake.Fetches() - fetches; n > 12 {
+				t.Errorf("%d fetches in the slack of a lease of %v", n, life)
+			}
+		})
+	}
+	t.Run("fails, renews", func(t *testing.T) {
+		t.Parallel()
+		pool, fake, lease := leasedPool(t, life, sourcetest.Renews)
+		fake.RenewFor(life)
+		fake.FailNext(1_000_000, errors.New("cannot create roles"))
+		work := startLoad(t, pool, 4, nil)
+		<-time.After(2 * life)
+		work.end()
+		if s := pool.Status(); s.Version != lease.Version || s.State == rekey.StateExpired {
+			t.Errorf("status is %+v", s)
+		}
+		if len(fake.Renewals()) < 2 {
+			t.Errorf("%d renewals in two lives", len(fake.Renewals()))
+		}
+	})
+}
+
+// leasedPool returns a pool on a lease, its scripted source, and the lease.
+func leasedPool(t *testing.T, life time.Duration, abilities ...sourcetest.Ability) (*managedpool.Pool, *sourcetest.Fake, source.Credential) {
+	t.Helper()
+	issuer := envtest.Issuer(t)
+	login, err := issuer.Issue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease := leased(login, life)
+	lease.Version = "lease/" + login.User
+	fake := sourcetest.New(lease, abilities...)
+	pool, err := managedpool.New(t.Context(), issuer.DSN(login), fake.Source(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool, fake, lease
 }
