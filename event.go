@@ -9,8 +9,8 @@ import (
 // package whose names end in "Event"; a handler switches on them and ignores those it does not know, because
 // new ones may be added.
 //
-// Events are handed over one at a time and in order, by the pool's own goroutine: a handler must not block
-// and must not call the pool's Refresh, Close or Shutdown.
+// Events are handed over one at a time and in order, by the pool's own goroutine: a handler must not block, and of
+// the pool it may use Status, Stat and Config only: anything else may wait for that goroutine.
 type Event interface {
 	// Name is the event's name in logs, such as "credential adopted".
 	Name() string

@@ -23,13 +23,40 @@ const (
 	adminShutdown         = "57P01"
 )
 
-// sqlState returns the code of the server's answer in err, empty if there is none.
+// sqlState returns the code of the server's answer in err, empty if there is none. Of several, for a configuration
+// with several hosts, a refused password says most.
 func sqlState(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		return pgErr.Code
+	var first string
+	for _, pgErr := range pgErrors(err) {
+		if pgErr.Code == invalidPassword {
+			return pgErr.Code
+		}
+		if first == "" {
+			first = pgErr.Code
+		}
 	}
-	return ""
+	return first
+}
+
+// pgErrors returns every answer of a server that err wraps.
+func pgErrors(err error) []*pgconn.PgError {
+	if err == nil {
+		return nil
+	}
+	if pgErr, ok := err.(*pgconn.PgError); ok {
+		return []*pgconn.PgError{pgErr}
+	}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		return pgErrors(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		var out []*pgconn.PgError
+		for _, e := range wrapper.Unwrap() {
+			out = append(out, pgErrors(e)...)
+		}
+		return out
+	}
+	return nil
 }
 
 // loginError says what a failed login means for the credential it was made with. It keeps the causes of a
@@ -71,4 +98,17 @@ func mayMeanRevoked(state string) bool {
 		return true
 	}
 	return false
+}
+
+// withoutAddress returns what went wrong with the only address that was tried: the connect that asked for the
+// session says the address once more.
+func withoutAddress(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(joined.Unwrap()) != 1 {
+		return err
+	}
+	if cause := errors.Unwrap(joined.Unwrap()[0]); cause != nil {
+		return cause
+	}
+	return err
 }

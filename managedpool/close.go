@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rekeyhq/rekey"
@@ -23,6 +24,7 @@ const (
 // closing is the end of a pool. It happens once; Close waits for it, and Shutdown hurries it.
 type closing struct {
 	begin  sync.Once
+	all    atomic.Bool   // hijacked connections are closed as well
 	hurry  chan struct{} // closed when connections need not come home any more
 	hasten sync.Once
 	done   chan struct{} // closed when all is over
@@ -34,8 +36,9 @@ func newClosing() closing {
 }
 
 // Close closes the pool as pgxpool does: it rejects further acquires and waits for all connections to come
-// back, however long that takes, then gives the credentials back. Hijacked connections stay their owners'. It
-// may be called again.
+// back, however long that takes, then gives the credentials back. Meanwhile nothing is refreshed, and nothing is
+// closed for its credential's end; use Shutdown where connections may be held for long. Hijacked connections stay
+// their owners'; while there are any, no credential is given back. It may be called again.
 func (p *Pool) Close() {
 	p.beginClosing()
 	<-p.closing.done
@@ -46,9 +49,10 @@ func (p *Pool) Close() {
 // under its users, and gives the credentials back. An error says what did not end well; the pool is closed all
 // the same. It may be called again, and after Close to hurry that.
 //
-// A caller who never gives his connection back keeps one goroutine of pgxpool waiting until he does; the
-// connection itself is closed.
+// A caller who never gives his connection back keeps one goroutine of pgxpool waiting until he does, and so are
+// callers who wait for a connection without a deadline, as in pgxpool; the connections themselves are closed.
 func (p *Pool) Shutdown(ctx context.Context) error {
+	p.closing.all.Store(true)
 	p.beginClosing()
 	drained, cancel := drainContext(ctx)
 	defer cancel()
@@ -59,7 +63,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	p.closing.hasten.Do(func() { close(p.closing.hurry) })
 	select {
 	case <-p.closing.done:
-		return errors.Join(p.closing.err, p.cutOffHijacked(ctx))
+		return p.closing.err
 	case <-ctx.Done():
 		return fmt.Errorf("managedpool: shutdown did not end in time: %w", ctx.Err())
 	}
@@ -82,14 +86,43 @@ func (p *Pool) beginClosing() {
 // close is the end of the pool, in a goroutine of its own.
 func (p *Pool) close() {
 	defer close(p.closing.done)
-	p.engine.Stop(context.Background()) // what is under way at the source has been cancelled
+	p.engine.Cancel()
 	p.handover.stop()
-	p.forgetVerified()
 	abandoned := p.closeInner()
+	if p.closing.all.Load() {
+		abandoned += p.cutOffAll() // what callers have taken out of the pool for good
+	}
+	err := p.awaitEngine()
+	p.forgetVerified()
+	p.sessions.awaitLeaving()
+	p.closing.err = errors.Join(err, p.retireAll())
+	p.tell(rekey.ClosedEvent{Abandoned: abandoned})
+}
+
+// awaitEngine waits for what the source still does, and not much longer than Shutdown allows.
+func (p *Pool) awaitEngine() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-p.closing.hurry:
+			time.AfterFunc(cutOffGrace, cancel)
+		case <-stop:
+		}
+	}()
+	return p.engine.Stop(ctx)
+}
+
+// retireAll gives the credentials back, unless somebody still uses them.
+func (p *Pool) retireAll() error {
+	if n := p.sessions.len(); n > 0 {
+		return fmt.Errorf("managedpool: %d hijacked connections are still open: no credential was given back", n)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)
 	defer cancel()
-	p.closing.err = p.engine.RetireAll(ctx)
-	p.tell(rekey.ClosedEvent{Abandoned: abandoned})
+	return p.engine.RetireAll(ctx)
 }
 
 // closeInner closes pgxpool and returns how many connections were closed under their users.
@@ -104,7 +137,7 @@ func (p *Pool) closeInner() int {
 		return 0
 	case <-p.closing.hurry:
 	}
-	abandoned := p.cutOffAll(context.Background())
+	abandoned := p.cutOffAll()
 	timer := time.NewTimer(cutOffGrace)
 	defer timer.Stop()
 	select {
@@ -115,18 +148,12 @@ func (p *Pool) closeInner() int {
 }
 
 // cutOffAll closes every session that is left, and returns how many there were.
-func (p *Pool) cutOffAll(ctx context.Context) int {
+func (p *Pool) cutOffAll() int {
 	left := p.sessions.of(func(*generation) bool { return true })
 	var cuts sync.WaitGroup
 	for _, s := range left {
-		cuts.Go(func() { s.cutOff(ctx) })
+		cuts.Go(func() { p.cutOff(s) })
 	}
 	cuts.Wait()
 	return len(left)
-}
-
-// cutOffHijacked closes the connections that callers have taken out of the pool for good.
-func (p *Pool) cutOffHijacked(ctx context.Context) error {
-	p.cutOffAll(ctx)
-	return ctx.Err()
 }

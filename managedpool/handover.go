@@ -23,12 +23,18 @@ const (
 	// login takes.
 	patienceBase    = time.Second
 	patiencePerConn = 50 * time.Millisecond
+	// spareTimeout bounds the login of a spare session.
+	spareTimeout = 5 * time.Second
+	// longestPause is how long the goroutine waits at the most before it looks again.
+	longestPause = time.Second
 	// dialPause is the wait after a connection could not be made for a reason that is not the login.
 	dialPause = 200 * time.Millisecond
 	// pingTimeout bounds the look at an idle connection after others were killed.
 	pingTimeout = time.Second
-	// cancelTimeout bounds the request to cancel what a connection is doing when its time is up.
+	// cancelTimeout bounds the request to cancel what a connection is doing when its time is up, and
+	// cancelStart is how long the connection lives on for it: less than the margin of a lease of a second.
 	cancelTimeout = time.Second
+	cancelStart   = 50 * time.Millisecond
 )
 
 // handover replaces the connections of superseded generations, one at a time: a fresh session is logged in
@@ -43,6 +49,8 @@ type handover struct {
 	allowed  atomic.Bool   // the next connection of an old generation to come home may go
 	went     chan *session // one of them went
 	sweeping atomic.Bool   // a session was killed by the server: look at the idle ones
+
+	vain *generation // a spare session of it grew old unused; belongs to the goroutine
 
 	mu       sync.Mutex // guards the fields below
 	running  bool
@@ -202,6 +210,6 @@ func (h *handover) dropSpare() {
 // putSpare leaves a session for the next connect.
 func (h *handover) putSpare(session *standby.Session) {
 	if before := h.spare.put(session); before != nil {
-		before.Close()
+		go before.Close() // within its own timeout; the engine's goroutine must not wait for it
 	}
 }

@@ -51,8 +51,10 @@ func (h *handover) closeEnded() time.Time {
 // closeAll closes every connection of g: the idle ones first, then, cancelled, those in use. A hijacked
 // connection is closed as well: its credential has ended.
 func (h *handover) closeAll(g *generation) {
-	g.ended.Store(true)
-	h.pool.sessions.look()
+	if g != h.pool.current() { // whether that has ended is the engine's to say
+		g.ended.Store(true)
+		h.pool.sessions.look()
+	}
 	h.overIdle(func(s *session) bool { return s.generation.Load() == g })
 	inUse := h.pool.sessions.of(func(other *generation) bool { return other == g })
 	var cancels sync.WaitGroup
@@ -62,18 +64,31 @@ func (h *handover) closeAll(g *generation) {
 			continue
 		}
 		cancelled++
-		cancels.Go(func() { s.cutOff(h.ctx) })
+		cancels.Go(func() { h.pool.cutOff(s) })
 	}
 	cancels.Wait()
 	h.pool.sessions.countCancelled(g, cancelled)
 }
 
-// cutOff cancels what the server is doing for s and closes the socket under its user.
-func (s *session) cutOff(ctx context.Context) {
-	if conn := s.conn.Load(); conn != nil {
-		ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
-		defer cancel()
-		conn.CancelRequest(ctx)
+// cutOff cancels what the server is doing for s and closes the socket under its user. The cancel request has a
+// moment's start; on a network that hangs, the end of the connection does not wait for it.
+func (p *Pool) cutOff(s *session) {
+	cancelled := make(chan struct{})
+	go func() { // ends by itself within cancelTimeout
+		defer close(cancelled)
+		if conn := s.conn.Load(); conn != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), cancelTimeout)
+			defer cancel()
+			conn.CancelRequest(ctx)
+		}
+	}()
+	timer := time.NewTimer(cancelStart)
+	defer timer.Stop()
+	select {
+	case <-cancelled:
+	case <-timer.C:
 	}
-	s.socket.abort()
+	if socket := p.sessions.socketOf(s); socket != nil {
+		socket.abort()
+	}
 }

@@ -22,10 +22,10 @@ func (h *handover) settleSpare() {
 // be done before the next kick.
 func (h *handover) replaceOne(until time.Time) bool {
 	if !h.pool.serves() || !h.replaceable() {
-		return h.pause(until) // until there is a login to replace it with, or one that can be replaced
+		return h.pause(until) // until there is a login to replace it with, or a connection that can be replaced
 	}
-	if !h.spare.filled() {
-		switch err := h.makeSpare(); {
+	if !h.spare.filled() && h.vain != h.pool.current() {
+		switch err := h.makeSpare(until); {
 		case errors.Is(err, errNoPlace):
 			return h.pause(until) // until the verification that has the place is over
 		case err != nil && sqlState(err) != tooManyConnections:
@@ -40,6 +40,7 @@ func (h *handover) replaceOne(until time.Time) bool {
 		gone = h.letNextGo(until)
 	}
 	if gone != nil {
+		h.vain = nil
 		gone.await()
 		h.fill()
 	}
@@ -84,9 +85,15 @@ var errNoPlace = errors.New("managedpool: no place in Options.Headroom")
 
 // makeSpare logs a session in for the next connect. A server without room for one more (SQLSTATE 53300) is not
 // an obstacle: then an old connection goes first, and the next connect logs in by itself.
-func (h *handover) makeSpare() error {
+func (h *handover) makeSpare(until time.Time) error {
+	ctx, cancel := context.WithTimeout(h.ctx, spareTimeout)
+	defer cancel()
+	if !until.IsZero() { // what must be closed then is not kept waiting
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
 	g := h.pool.current()
-	config, err := h.pool.dialConfig(h.ctx)
+	config, err := h.pool.dialConfig(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,7 +101,7 @@ func (h *handover) makeSpare() error {
 		return errNoPlace
 	}
 	s := h.pool.sessions.beginExtra(g)
-	session, err := h.pool.logInAs(h.ctx, s, g, config)
+	session, err := h.pool.logInAs(ctx, s, g, config)
 	if err != nil {
 		h.refused(g, err)
 		return err
@@ -188,7 +195,8 @@ func (h *handover) overIdle(refuse func(*session) bool) {
 }
 
 // letNextGo lets the next old connection that comes home go, and returns it; nil if something else happens
-// first. A spare that grows old meanwhile is given up: the connect that follows makes its own.
+// first. A spare that grows old meanwhile is given up, and no other is made in vain: the connect that follows
+// logs in by itself.
 func (h *handover) letNextGo(until time.Time) *session {
 	h.allowed.Store(true)
 	if gone := h.letOneGo(); gone != nil { // it came home before it was allowed to go
@@ -198,20 +206,17 @@ func (h *handover) letNextGo(until time.Time) *session {
 	defer limit.Stop()
 	end, stop := timerAt(until)
 	defer stop()
-	for {
-		select {
-		case gone := <-h.went:
-			return gone
-		case <-h.wake:
-			return h.firstOf(nil)
-		case <-end:
-			return h.firstOf(nil)
-		case <-limit.C:
-			h.dropSpare()
-		case <-h.ctx.Done():
-			return h.firstOf(nil)
-		}
+	select {
+	case gone := <-h.went:
+		return gone
+	case <-limit.C:
+		h.vain = h.pool.current()
+		h.dropSpare()
+	case <-h.wake:
+	case <-end:
+	case <-h.ctx.Done():
 	}
+	return h.firstOf(nil)
 }
 
 // firstOf ends the permission to go, and returns whoever has used it meanwhile, else gone.
@@ -222,15 +227,14 @@ func (h *handover) firstOf(gone *session) *session {
 	return <-h.went
 }
 
-// pause waits for a kick or the given time.
-func (h *handover) pause(until time.Time) bool { return h.pauseFor(0, until) }
+// pause waits for a kick or the given time, and never long: what it waits for may come without a kick, and
+// timers stop while a machine sleeps.
+func (h *handover) pause(until time.Time) bool { return h.pauseFor(longestPause, until) }
 
-// pauseFor waits for a kick, the given time, or, unless zero, the duration.
+// pauseFor waits for a kick, the given time, or the duration.
 func (h *handover) pauseFor(d time.Duration, until time.Time) bool {
-	if d > 0 {
-		if soon := time.Now().Add(d); until.IsZero() || soon.Before(until) {
-			until = soon
-		}
+	if soon := time.Now().Add(d); until.IsZero() || soon.Before(until) {
+		until = soon
 	}
 	end, stop := timerAt(until)
 	defer stop()

@@ -95,9 +95,6 @@ func (s *site) config(t testing.TB, login testenv.Login, change func(*pgxpool.Co
 	return config
 }
 
-// dsn is a connection string without a login that could be used.
-func (s *site) dsn() string { return s.issuer.Database().DSN("nobody", "") }
-
 // managed makes a pool with a configuration that names no login, shut down when the test ends.
 func (s *site) managed(t testing.TB, src source.Source, opts *managedpool.Options, change func(*pgxpool.Config)) *managedpool.Pool {
 	t.Helper()

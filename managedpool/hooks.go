@@ -17,13 +17,12 @@ func (p *Pool) install(config *Config) {
 	config.BeforeConnect = p.beforeConnect
 	config.PrepareConn = p.prepareConn
 	config.BeforeAcquire = nil
+	config.AfterConnect = p.afterConnect
 	config.BeforeClose = p.beforeClose
 	if user.AfterRelease != nil {
 		config.AfterRelease = p.afterRelease
 	}
-	if user.ShouldPing != nil {
-		config.ShouldPing = p.shouldPing
-	}
+	config.ShouldPing = p.shouldPing
 	config.ConnConfig.Tracer = newPoolTracer(p, user.ConnConfig.Tracer)
 }
 
@@ -77,6 +76,9 @@ func (p *Pool) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, error) 
 			return false, nil
 		}
 		s.held.Store(true)
+		if time.Now().UnixNano()-s.usedAt.Load() > int64(pingAfter) {
+			s.touched.Store(true)
+		}
 		return true, nil
 	}
 	if s.generation.Load().useless() {
@@ -98,9 +100,35 @@ func userPrepare(config *Config) func(context.Context, *pgx.Conn) (bool, error) 
 	}
 }
 
-// shouldPing asks the user's hook for callers; the pool's own errands do not ping.
+// pingAfter is how long a connection may be idle before pgxpool pings it.
+const pingAfter = time.Second
+
+// shouldPing decides as pgxpool or the user's hook does, but for idle connections that the pool itself took a
+// moment ago: those look used, and are pinged. The pool's own errands do not ping.
 func (p *Pool) shouldPing(ctx context.Context, params pgxpool.ShouldPingParams) bool {
-	return errandOf(ctx) == nil && p.config.ShouldPing(ctx, params)
+	if p.sessions.errandAgo.Load() && params.IdleDuration <= pingAfter {
+		if errandOf(ctx) != nil {
+			return false
+		}
+		if sessionOf(params.Conn).touched.Swap(false) {
+			return true
+		}
+	}
+	if p.config.ShouldPing != nil {
+		return p.config.ShouldPing(ctx, params)
+	}
+	return params.IdleDuration > pingAfter
+}
+
+// afterConnect runs the user's hook; after it the connection is one that callers can get.
+func (p *Pool) afterConnect(ctx context.Context, conn *pgx.Conn) error {
+	if p.config.AfterConnect != nil {
+		if err := p.config.AfterConnect(ctx, conn); err != nil {
+			return err
+		}
+	}
+	sessionOf(conn).pooled.Store(true)
+	return nil
 }
 
 // released lets go of a connection that should not go back.

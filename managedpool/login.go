@@ -22,11 +22,13 @@ const defaultConnectTimeout = 2 * time.Minute
 // has left by then, and the connection goes to the next.
 func (p *Pool) nextSession(ctx context.Context, config *pgconn.Config) (*standby.Session, error) {
 	deadline := time.Now().Add(p.options.MaxHold)
+	hold, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	for {
 		if spare := p.handover.takeSpare(); spare != nil {
 			return spare, nil
 		}
-		if _, err := p.engine.Login(ctx); err != nil {
+		if _, err := p.engine.Login(hold); err != nil {
 			return nil, err
 		}
 		g := p.current()
@@ -40,7 +42,7 @@ func (p *Pool) nextSession(ctx context.Context, config *pgconn.Config) (*standby
 		}
 		refused := loginError(g.credential.Version, err)
 		if !distrusts(refused.SQLState) || time.Now().After(deadline) {
-			return nil, refused.Err
+			return nil, withoutAddress(refused.Err)
 		}
 		if p.current() == g {
 			p.engine.Refused(g.snapshot.Load(), refused)
@@ -48,10 +50,11 @@ func (p *Pool) nextSession(ctx context.Context, config *pgconn.Config) (*standby
 	}
 }
 
-// superseded reports whether another login was adopted while the session was being made. Its issuer does not see
-// a login in flight, and may have ended its rights already.
+// superseded reports whether another login was adopted, or this one ended, while the session was being made. Its
+// issuer does not see a login in flight, and may have ended its rights already.
 func (p *Pool) superseded(made *standby.Session) bool {
-	return made.Attached.(*session).generation.Load() != p.current()
+	g := made.Attached.(*session).generation.Load()
+	return g != p.current() || g.useless()
 }
 
 // discard closes a session that nobody adopts, and waits until its place is free.

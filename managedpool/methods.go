@@ -8,22 +8,29 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/puddle/v2"
 )
 
 // The methods of this file are those of *pgxpool.Pool, with the same meaning. Where they make a connection and
-// the server refuses its login, they wait for a better one within the caller's context and Options.MaxHold.
+// the server refuses its login, they wait for a better one within the caller's context and Options.MaxHold. Errors of
+// methods that return one say why there was no connection (ErrLoginRefused, ErrCredentialExpired, ErrClosed); those of
+// QueryRow's Scan and of SendBatch's results are pgxpool's own, and may say only that the context has ended.
 
 // Acquire returns a connection. Its errors may wrap ErrCredentialExpired, ErrLoginRefused and ErrClosed.
 func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
 	c, err := p.pool().Acquire(ctx)
-	if err != nil {
-		return nil, p.because(err)
-	}
-	return c, nil
+	return c, p.because(err)
 }
 
-// because adds to the error of a caller whose context has ended why there was no connection to be had.
+// because adds to an error why there was no connection to be had: the pool is closed, or the caller's context has
+// ended while the server refuses the login, or while there is none.
 func (p *Pool) because(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, puddle.ErrClosedPool) {
+		return fmt.Errorf("%w (%w)", err, ErrClosed)
+	}
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -48,12 +55,14 @@ func (p *Pool) AcquireAllIdle(ctx context.Context) []*Conn { return p.pool().Acq
 
 // Exec executes sql on a connection of the pool.
 func (p *Pool) Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error) {
-	return p.pool().Exec(ctx, sql, arguments...)
+	tag, err := p.pool().Exec(ctx, sql, arguments...)
+	return tag, p.because(err)
 }
 
 // Query executes sql and returns its rows, which hold a connection until they are closed.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return p.pool().Query(ctx, sql, args...)
+	rows, err := p.pool().Query(ctx, sql, args...)
+	return rows, p.because(err)
 }
 
 // QueryRow executes sql and returns its first row, whose Scan returns the error and the connection.
@@ -67,16 +76,18 @@ func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 }
 
 // Begin begins a transaction.
-func (p *Pool) Begin(ctx context.Context) (pgx.Tx, error) { return p.pool().Begin(ctx) }
+func (p *Pool) Begin(ctx context.Context) (pgx.Tx, error) { return p.BeginTx(ctx, pgx.TxOptions{}) }
 
 // BeginTx begins a transaction with options.
 func (p *Pool) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error) {
-	return p.pool().BeginTx(ctx, options)
+	tx, err := p.pool().BeginTx(ctx, options)
+	return tx, p.because(err)
 }
 
 // CopyFrom copies rows into a table.
 func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	return p.pool().CopyFrom(ctx, table, columns, rows)
+	n, err := p.pool().CopyFrom(ctx, table, columns, rows)
+	return n, p.because(err)
 }
 
 // Ping executes an empty statement. It does not prove that the login still works: PostgreSQL answers it even

@@ -8,10 +8,11 @@ import (
 	"go/build"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -63,6 +64,20 @@ func signature(m reflect.Method) string {
 	return reflect.FuncOf(in, out, m.Type.IsVariadic()).String()
 }
 
+// The names are the same types, not just alike: values pass between the packages.
+var (
+	_ *pgxpool.Config               = (*managedpool.Config)(nil)
+	_ *pgxpool.Conn                 = (*managedpool.Conn)(nil)
+	_ *pgxpool.Tx                   = (*managedpool.Tx)(nil)
+	_ *pgxpool.Stat                 = (*managedpool.Stat)(nil)
+	_ *pgxpool.ShouldPingParams     = (*managedpool.ShouldPingParams)(nil)
+	_ *pgxpool.AcquireTracer        = (*managedpool.AcquireTracer)(nil)
+	_ *pgxpool.ReleaseTracer        = (*managedpool.ReleaseTracer)(nil)
+	_ pgxpool.TraceAcquireStartData = managedpool.TraceAcquireStartData{}
+	_ pgxpool.TraceAcquireEndData   = managedpool.TraceAcquireEndData{}
+	_ pgxpool.TraceReleaseData      = managedpool.TraceReleaseData{}
+)
+
 // TestNames: every name that pgxpool exports exists here.
 func TestNames(t *testing.T) {
 	t.Parallel()
@@ -85,24 +100,25 @@ func TestNames(t *testing.T) {
 // exportedNames returns the types, functions, variables and constants that a package exports.
 func exportedNames(t *testing.T, dir string) map[string]bool {
 	t.Helper()
-	names := map[string]bool{}
-	noTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
-	packages, err := parser.ParseDir(token.NewFileSet(), dir, noTests, parser.SkipObjectResolution)
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range packages {
-		for _, f := range p.Files {
-			for _, d := range f.Decls {
-				for _, name := range declared(d) {
-					names[name.Name] = name.IsExported()
+	names := map[string]bool{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			for _, name := range declared(d) {
+				if name.IsExported() {
+					names[name.Name] = true
 				}
 			}
-		}
-	}
-	for name, exported := range names {
-		if !exported {
-			delete(names, name)
 		}
 	}
 	return names
@@ -187,13 +203,12 @@ func describe(err error) string {
 		return "no error"
 	}
 	text := fmt.Sprintf("%T %q", err, err)
-	for name, known := range map[string]error{
-		"canceled": context.Canceled, "deadline": context.DeadlineExceeded, "no rows": pgx.ErrNoRows,
-		"too many rows": pgx.ErrTooManyRows, "tx closed": pgx.ErrTxClosed, "rolled back": pgx.ErrTxCommitRollback,
-		"pool closed": puddle.ErrClosedPool, "conn closed": pgconn.ErrConnClosed,
+	for _, known := range []error{
+		context.Canceled, context.DeadlineExceeded, pgx.ErrNoRows, pgx.ErrTooManyRows, pgx.ErrTxClosed,
+		pgx.ErrTxCommitRollback, puddle.ErrClosedPool, pgconn.ErrConnClosed,
 	} {
 		if errors.Is(err, known) {
-			text += " is " + name
+			text += fmt.Sprintf(" is %q", known)
 		}
 	}
 	var pgErr *pgconn.PgError
@@ -213,18 +228,59 @@ func TestParity(t *testing.T) {
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			plain := &side{T: t, site: where, login: login, table: tableOf(i, "plain")}
-			plain.given = where.config(t, login, c.config)
-			plain.pool = plainPool(t, plain.given)
-			c.run(timeLimit(t), plain)
-
-			managed := &side{T: t, site: where, login: login, table: tableOf(i, "managed")}
-			managed.given = where.config(t, login, c.config)
-			managed.pool = managedPool(t, managed.given, login)
-			c.run(timeLimit(t), managed)
-
-			compare2(t, plain, managed, c.want)
+			sideBySide(t, where, login, i, c)
 		})
+	}
+}
+
+// sideBySide runs case number i on both pools.
+func sideBySide(t *testing.T, where *site, login testenv.Login, i int, c parityCase) {
+	plain := &side{T: t, site: where, login: login, table: tableOf(i, "plain")}
+	plain.given = where.config(t, login, c.config)
+	plain.pool = plainPool(t, plain.given)
+	c.run(timeLimit(t), plain)
+
+	managed := &side{T: t, site: where, login: login, table: tableOf(i, "managed")}
+	managed.given = where.config(t, testenv.Login{User: "nobody"}, c.config) // the source names the login
+	managed.pool = managedPool(t, managed.given, login)
+	c.run(timeLimit(t), managed)
+
+	sameSaid(t, plain, managed, c.want)
+}
+
+// TestStatAfterNew: where the numbers of a new Pool begin. pgxpool's are all zero; here the connection on which the
+// credential was verified is the pool's first.
+func TestStatAfterNew(t *testing.T) {
+	t.Parallel()
+	where := newSite(t, nil)
+	pool := where.managed(t, newFeed(where.issue(t)), nil, nil)
+	settled(t, pool)
+	s := pool.Stat()
+	if s.TotalConns() != 1 || s.IdleConns() != 1 || s.NewConnsCount() != 1 || s.AcquireCount() != 1 || s.EmptyAcquireCount() != 1 {
+		t.Errorf("total %d, idle %d, new %d, acquires %d, empty %d; want 1 of each",
+			s.TotalConns(), s.IdleConns(), s.NewConnsCount(), s.AcquireCount(), s.EmptyAcquireCount())
+	}
+}
+
+// TestCancelRequestGivenUp: a request to cancel may itself be given up at any moment, from another goroutine. What
+// this looks for is found by the race detector.
+func TestCancelRequestGivenUp(t *testing.T) {
+	t.Parallel()
+	where := newSite(t, nil)
+	pool := where.managed(t, newFeed(where.issue(t)), nil, nil)
+	err := pool.AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
+		for after := time.Duration(0); after < 5*time.Millisecond; after += 100 * time.Microsecond {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			c.Conn().PgConn().CancelRequest(ctx)
+			cancel()
+		}
+		return c.Conn().PgConn().CancelRequest(t.Context())
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := pool.Ping(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -234,10 +290,10 @@ func timeLimit(t *testing.T) context.Context {
 	return ctx
 }
 
-func compare2(t *testing.T, plain, managed *side, want []string) {
+func sameSaid(t *testing.T, plain, managed *side, want []string) {
 	t.Helper()
-	theirs := strings.ReplaceAll(plain.said.String(), plain.table, "TABLE")
-	ours := strings.ReplaceAll(managed.said.String(), managed.table, "TABLE")
+	theirs := strings.ReplaceAll(plain.said.String(), plain.identifier()[1], "TABLE")
+	ours := strings.ReplaceAll(managed.said.String(), managed.identifier()[1], "TABLE")
 	if ours != theirs {
 		t.Errorf("pgxpool:\n%s\nmanagedpool:\n%s", theirs, ours)
 	}
@@ -255,6 +311,7 @@ func tableOf(n int, side string) string { return fmt.Sprintf("app.t%d_%s", n, si
 
 func parityTables(cases []parityCase, login testenv.Login) string {
 	var sql strings.Builder
+	sql.WriteString("create type app.mood as enum ('good', 'bad');\n")
 	for i := range cases {
 		for _, side := range []string{"plain", "managed"} {
 			fmt.Fprintf(&sql, "create table %[1]s (n int primary key, s text not null);\n"+

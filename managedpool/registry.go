@@ -12,6 +12,9 @@ type registry struct {
 	// login that is dead or ended. While it is zero, acquire and release have nothing to look at.
 	attention atomic.Int32
 
+	// errandAgo is set while an errand of the pool's own may have made idle connections look used.
+	errandAgo atomic.Bool
+
 	onEnd func(*session) // called without the lock when a session has ended
 
 	mu       sync.Mutex // guards the fields below, and those that generation says
@@ -20,7 +23,11 @@ type registry struct {
 	sessions map[*session]struct{}
 	suspects int
 	errands  int // what the pool itself is doing with connections
+	calm     *time.Timer
 }
+
+// calmAfter is when pgxpool by itself pings what was idle since before an errand.
+const calmAfter = pingAfter + 100*time.Millisecond
 
 func newRegistry(onEnd func(*session)) *registry {
 	return &registry{sessions: map[*session]struct{}{}, onEnd: onEnd}
@@ -128,6 +135,12 @@ func (r *registry) errand(n int) {
 	defer r.mu.Unlock()
 	r.errands += n
 	r.weigh()
+	r.errandAgo.Store(true)
+	if r.calm == nil {
+		r.calm = time.AfterFunc(calmAfter, func() { r.errandAgo.Store(false) })
+	} else {
+		r.calm.Reset(calmAfter)
+	}
 }
 
 // suspected notes that the server sent s an error that a revoked role causes.
@@ -220,13 +233,13 @@ func (r *registry) anyLeaves() bool {
 	return false
 }
 
-// count returns how many connections have adopted a session and not been told to go, and how many of those are
+// count returns how many connections callers could get and have not been told to go, and how many of those are
 // of superseded generations.
 func (r *registry) count() (old, all int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for s := range r.sessions {
-		if s.conn.Load() == nil || s.leaving.Load() {
+		if !s.pooled.Load() || s.leaving.Load() {
 			continue
 		}
 		all++
@@ -235,6 +248,22 @@ func (r *registry) count() (old, all int) {
 		}
 	}
 	return old, all
+}
+
+// awaitLeaving waits until the server has ended the sessions that were told to go, and those that no connection
+// has adopted: nobody is left who could.
+func (r *registry) awaitLeaving() {
+	r.mu.Lock()
+	var leaving []*session
+	for s := range r.sessions {
+		if s.leaving.Load() || s.conn.Load() == nil {
+			leaving = append(leaving, s)
+		}
+	}
+	r.mu.Unlock()
+	for _, s := range leaving {
+		s.await()
+	}
 }
 
 // deadlineOf returns when g's connections must be gone.
@@ -261,7 +290,7 @@ func (r *registry) of(match func(*generation) bool) []*session {
 func (r *registry) attach(s *session, socket *socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.socket = socket
+	s.socket, s.gone = socket, false
 }
 
 // dialled notes that the attempt to make a session is over, well or not: it ends with its socket.
@@ -298,4 +327,11 @@ func (r *registry) len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.sessions)
+}
+
+// socketOf returns the socket of a session, nil before its dial.
+func (r *registry) socketOf(s *session) *socket {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return s.socket
 }

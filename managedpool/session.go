@@ -19,7 +19,10 @@ type session struct {
 	suspect atomic.Bool                   // the server sent an error that a revoked role causes
 	held    atomic.Bool                   // the pool itself has taken the connection: no hook of the user runs
 	said    atomic.Bool                   // the user's BeforeClose has run
+	pooled  atomic.Bool                   // its connection has been made, AfterConnect and all
 	leaving atomic.Bool                   // told to go
+	touched atomic.Bool                   // the pool itself took it while it was idle, which made it look used
+	usedAt  atomic.Int64                  // Unix nanoseconds of the last release, as far as those were looked at
 	extra   atomic.Bool                   // it has a place in the headroom, not in pgxpool
 
 	closed chan struct{} // closed when the registry forgets the session

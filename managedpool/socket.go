@@ -30,6 +30,8 @@ func (s *socket) Close() error {
 
 // linger ends by itself within lingerTimeout.
 func (s *socket) linger() {
+	limit := time.AfterFunc(lingerTimeout, func() { s.Conn.Close() }) // not every net.Conn heeds deadlines
+	defer limit.Stop()
 	s.Conn.SetReadDeadline(time.Now().Add(lingerTimeout))
 	io.Copy(io.Discard, s.Conn)
 	s.Conn.Close()

@@ -11,6 +11,10 @@ import (
 // longer than a second.
 const spareLife = time.Second
 
+// spareYield is how long it may keep its place in the headroom from a verification that wants it: in a busy pool
+// it is adopted within a query's time, in one whose connections are all held it may never be.
+const spareYield = 100 * time.Millisecond
+
 // spare is a place for one session that is logged in and waits for the next connect to adopt it.
 type spare struct {
 	mu      sync.Mutex // guards the fields below

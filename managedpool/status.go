@@ -1,6 +1,10 @@
 package managedpool
 
-import "github.com/rekeyhq/rekey"
+import (
+	"time"
+
+	"github.com/rekeyhq/rekey"
+)
 
 // Status returns a snapshot of the pool's credential. It costs little and waits for nothing.
 func (p *Pool) Status() Status {
@@ -10,6 +14,9 @@ func (p *Pool) Status() Status {
 	}
 	if v.LastErr != nil {
 		s.LastError = v.LastErr.Error()
+	}
+	if v.Closed {
+		s.NextRefresh = time.Time{}
 	}
 	if g := v.Current; g != nil {
 		s.Generation, s.Version, s.Username = g.ID, g.Credential.Version, g.Credential.Username

@@ -2,6 +2,7 @@ package managedpool
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -56,6 +57,7 @@ func (t *poolTracer) releaseSlowly(pool *pgxpool.Pool, data pgxpool.TraceRelease
 	if t.release != nil {
 		t.release.TraceRelease(pool, data)
 	}
+	s.usedAt.Store(time.Now().UnixNano())
 	t.pool.released(data.Conn, s)
 }
 

@@ -16,8 +16,12 @@ import (
 	"github.com/rekeyhq/rekey/source"
 )
 
-// fullPause is the wait before another try where the server, the database or the role had no session left.
-const fullPause = 50 * time.Millisecond
+// fullPause is the wait before another try where the server, the database or the role had no session left; it is
+// doubled for each of the fullTries.
+const (
+	fullPause = 50 * time.Millisecond
+	fullTries = 3
+)
 
 // verified is a session that has passed verification, and the generation that it will be the first of.
 type verified struct {
@@ -42,20 +46,22 @@ func (p target) Verify(ctx context.Context, next source.Credential, inUse *refre
 	return nil
 }
 
-// verify makes the connection, and gives up an idle one where the server has no room for it.
+// verify makes the connection. Where the server has no room for it, it gives up one idle connection, once, and
+// tries again a few times: a server that stays full says nothing of the credential.
 func (p *Pool) verify(ctx context.Context, g *generation, inUse *refresh.Generation) (*standby.Session, error) {
-	for {
-		session, err := p.tryVerify(ctx, g, inUse)
-		if sqlState(err) != tooManyConnections {
-			return session, err
+	session, err := p.tryVerify(ctx, g, inUse)
+	for n := 0; n < fullTries && sqlState(err) == tooManyConnections; n++ {
+		if n == 0 {
+			p.handover.giveUpIdle()
 		}
-		p.handover.giveUpIdle()
 		select {
-		case <-time.After(fullPause):
+		case <-time.After(fullPause << n):
 		case <-ctx.Done():
 			return nil, err
 		}
+		session, err = p.tryVerify(ctx, g, inUse)
 	}
+	return session, err
 }
 
 func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Generation) (*standby.Session, error) {
@@ -92,7 +98,7 @@ func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Gene
 // beginExtra counts a session that is beyond those of pgxpool, once the headroom has a place for it. A spare
 // session that has the place is adopted in a moment; one that is not must go.
 func (p *Pool) beginExtra(ctx context.Context, g *generation) (*session, error) {
-	limit := time.AfterFunc(spareLife, p.handover.dropSpare)
+	limit := time.AfterFunc(spareYield, p.handover.dropSpare)
 	defer limit.Stop()
 	if err := p.headroom.acquire(ctx); err != nil {
 		return nil, fmt.Errorf("managedpool: no place in Options.Headroom for a verification: %w", err)
@@ -148,19 +154,29 @@ func closeConn(conn *pgx.Conn) {
 	conn.Close(ctx)
 }
 
-// keepVerified keeps the session for Publish, which follows at once.
+// keepVerified keeps the session for Publish, which follows at once, or not at all: then it is closed.
 func (p *Pool) keepVerified(v *verified) {
 	p.verifiedMu.Lock()
 	defer p.verifiedMu.Unlock()
 	p.verified = v
+	time.AfterFunc(spareLife, func() {
+		if p.takeVerifiedIf(func(kept *verified) bool { return kept == v }) != nil {
+			v.session.Close()
+		}
+	})
 }
 
 // takeVerified returns the kept session if it belongs to the given version.
 func (p *Pool) takeVerified(version string) *verified {
+	return p.takeVerifiedIf(func(kept *verified) bool { return kept.generation.credential.Version == version })
+}
+
+// takeVerifiedIf returns the kept session if there is one that matches.
+func (p *Pool) takeVerifiedIf(match func(*verified) bool) *verified {
 	p.verifiedMu.Lock()
 	defer p.verifiedMu.Unlock()
 	v := p.verified
-	if v == nil || v.generation.credential.Version != version {
+	if v == nil || !match(v) {
 		return nil
 	}
 	p.verified = nil
@@ -169,17 +185,13 @@ func (p *Pool) takeVerified(version string) *verified {
 
 // forgetVerified closes a session that was verified for nothing.
 func (p *Pool) forgetVerified() {
-	p.verifiedMu.Lock()
-	v := p.verified
-	p.verified = nil
-	p.verifiedMu.Unlock()
-	if v != nil {
+	if v := p.takeVerifiedIf(func(*verified) bool { return true }); v != nil {
 		v.session.Close()
 	}
 }
 
 // checkRole asks, on a connection that has come home after an error which a revoked role causes, whether its
-// role still exists. It is one round trip, at most once a second; an ordinary error costs no more.
+// role still exists: that of the session, not one that the application has set. It is one round trip, at most once a second; an ordinary error costs no more.
 func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 	g := s.generation.Load()
 	if g.useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' || !p.roleChecks.allow() {
@@ -187,7 +199,7 @@ func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), roleCheckTimeout)
 	defer cancel()
-	_, err := conn.PgConn().Exec(ctx, "select current_user").ReadAll()
+	_, err := conn.PgConn().Exec(ctx, "select session_user").ReadAll()
 	if sqlState(err) != undefinedObject {
 		return
 	}

@@ -86,17 +86,22 @@ func (e *Engine) Start() { e.begin.Do(func() { go e.run() }) }
 // Callers who wait for a login get rekey.ErrClosed. It may be called again, and before Start, which then does
 // nothing.
 func (e *Engine) Stop(ctx context.Context) error {
-	e.stop()
-	e.begin.Do(func() {
-		e.publishView(true)
-		close(e.done)
-	})
+	e.Cancel()
 	select {
 	case <-e.done:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("rekey: the source did not return in time: %w", ctx.Err())
 	}
+}
+
+// Cancel is Stop without waiting.
+func (e *Engine) Cancel() {
+	e.stop()
+	e.begin.Do(func() {
+		e.publishView(true)
+		close(e.done)
+	})
 }
 
 // View returns the newest snapshot.

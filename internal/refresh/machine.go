@@ -59,6 +59,7 @@ type machine struct {
 
 	asked     *ask // a refresh wanted once the one under way is over
 	failures  int  // rounds that failed in a row
+	before    int  // failures before the login in use ended
 	lastErr   error
 	startErr  error // why there will be no first credential without a change of configuration
 	fetchErr  *rekey.FetchError
@@ -184,7 +185,7 @@ func (s *stepper) start(o op, c command) {
 func (s *stepper) tick() {
 	s.expireIfEnded()
 	if s.op == opNone && s.reached(s.due) {
-		s.begin(s.trouble != nil || s.expired)
+		s.begin()
 	}
 }
 
@@ -194,6 +195,7 @@ func (s *stepper) expireIfEnded() {
 	}
 	s.expired = true
 	s.trying = true
+	s.before = s.failures
 	clear(s.refused) // what was refused beside a good login is now as good as any
 	s.do(expire{s.current})
 	s.emit(rekey.ExpiredEvent{
@@ -217,14 +219,16 @@ func (s *stepper) ask(in ask) {
 	s.asked.fresh = s.asked.fresh || in.fresh
 }
 
-// begin starts a round: with the candidate in hand if there is one, else by asking the source.
-func (s *stepper) begin(force bool) {
+// begin starts a round: with the candidate in hand if there is one, else by asking the source. While nobody can
+// log in, the circuit breaker does not stand in the way, and a login that callers had already is of no use.
+func (s *stepper) begin() {
 	if s.candidate != nil && !s.spent(s.candidate.credential) {
 		s.start(opVerify, verify{s.candidate.credential})
 		return
 	}
 	s.dropCandidate()
-	s.start(opFetch, fetch{force: force, fresh: force})
+	useless := s.trouble != nil || s.expired
+	s.start(opFetch, fetch{force: useless || s.current == nil, fresh: useless})
 }
 
 // spent reports whether a credential is too near its end to be worth adopting.
@@ -275,7 +279,7 @@ func (s *stepper) distrust(in distrust) {
 	switch {
 	case s.op != opNone: // what is under way may be the cure; if not, its end starts the next round
 	case wait == 0:
-		s.begin(true)
+		s.begin()
 	default:
 		s.due = s.now.Add(wait)
 	}
@@ -525,25 +529,23 @@ func (s *stepper) alternated(in alternated) {
 		s.lastErr = in.err
 		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures + 1, Duration: in.took})
 	}
-	s.queue = s.queue[:0]
-	for _, c := range in.candidates {
-		if !s.inUse(c.Version) && !s.reachedUntil(c.Version) && c.Username != "" && !s.spent(c) {
-			s.queue = append(s.queue, c)
-		}
-	}
+	s.queue = in.candidates
 	s.tryNext()
 }
 
-// tryNext verifies the next alternate, or gives the round up.
+// tryNext verifies the next alternate that is worth it, or gives the round up.
 func (s *stepper) tryNext() {
-	if len(s.queue) == 0 {
-		s.giveUpRound()
+	for len(s.queue) > 0 {
+		next := s.queue[0]
+		s.queue = s.queue[1:]
+		if s.inUse(next.Version) || s.reachedUntil(next.Version) || next.Username == "" || s.spent(next) {
+			continue
+		}
+		s.candidate = &candidate{credential: next, alternate: true}
+		s.start(opVerify, verify{next})
 		return
 	}
-	next := s.queue[0]
-	s.queue = s.queue[1:]
-	s.candidate = &candidate{credential: next, alternate: true}
-	s.start(opVerify, verify{next})
+	s.giveUpRound()
 }
 
 // giveUpRound ends a round that found nothing to adopt, after a last look at the login in use.
@@ -600,6 +602,7 @@ func (s *stepper) restored() {
 	s.failures, s.lastErr = 0, nil
 	s.lastTrust = s.now
 	delete(s.refused, s.current.Credential.Version)
+	s.expired = s.expired && s.reached(s.current.NotAfter) // unless the clock was wrong
 	s.do(extend{s.current})
 	if s.expired {
 		s.do(expire{s.current})
@@ -716,7 +719,11 @@ func (s *stepper) forget() {
 // retry plans the next attempt after a failure.
 func (s *stepper) retry(permanent bool) {
 	b := s.backoff()
-	wait := b.Wait(max(1, s.failures), s.random)
+	failures := s.failures
+	if s.expired {
+		failures -= s.before // those cost nobody anything
+	}
+	wait := b.Wait(max(1, failures), s.random)
 	if s.trouble != nil {
 		wait = b.Wait(max(1, s.trouble.tries), s.random)
 	}

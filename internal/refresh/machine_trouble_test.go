@@ -132,7 +132,8 @@ func TestMachineRefusedPassword(t *testing.T) {
 	})
 }
 
-// An operator who disables a login (28000) means it: no alternates, and nobody waits longer than one answer.
+// An operator who disables a login (28000) means it: no alternates, and nobody waits once the source, asked anew,
+// knows no other.
 func TestMachineForbiddenLogin(t *testing.T) {
 	playAll(t, []scene{
 		{"forbidden", static("v1"), alternating, []step{
@@ -148,7 +149,7 @@ func TestMachineForbiddenLogin(t *testing.T) {
 		{"forbidden, and the store has another, whose password is refused", static("v1"), alternating, []step{
 			{at: 10 * sec, in: refusedLogin(1, rekey.VerifyForbidden), want: "suspect 1:v1, fetch fresh", due: never, view: "refused hold"},
 			{in: gotFresh(static("v2")), want: "verify v2", due: never, view: "refused hold"},
-			{in: fails(rekey.VerifyRefused), want: "retire v2", due: 10150 * ms, view: "refused"},
+			{in: fails(rekey.VerifyRefused), want: "retire v2", due: 10150 * ms, view: "refused hold"},
 		}},
 		{"refused first, then forbidden", static("v1"), alternating, []step{
 			{at: 10 * sec, in: refusedLogin(1, rekey.VerifyRefused), want: "suspect 1:v1, fetch fresh", due: never, view: "refused hold"},
@@ -158,9 +159,18 @@ func TestMachineForbiddenLogin(t *testing.T) {
 			{in: gotFresh(static("v1")), want: "verify v1", due: never, view: "refused hold"},
 			{in: fails(rekey.VerifyForbidden), due: 10450 * ms, view: "refused"},
 		}},
-		{"a store that is down ends the hold too", static("v1"), 0, []step{
+		{"a store that is down has not said so", static("v1"), 0, []step{
 			{at: 10 * sec, in: refusedLogin(1, rekey.VerifyForbidden), want: "suspect 1:v1, fetch fresh", due: never, view: "refused hold"},
-			{in: failed(), due: 10150 * ms, view: "refused"},
+			{in: failed(), due: 10150 * ms, view: "refused hold"},
+			{at: 10150 * ms, in: tick{}, want: "fetch fresh", due: never, view: "refused hold"},
+			{in: gotFresh(static("v1")), want: "verify v1", due: never, view: "refused hold"},
+			{in: fails(rekey.VerifyForbidden), due: 10450 * ms, view: "refused"},
+		}},
+		{"nor has an answer that may be older than the refusal", static("v1"), 0, []step{
+			{at: 30 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
+			{in: refusedLogin(1, rekey.VerifyForbidden), want: "suspect 1:v1", due: never, view: "refused hold"},
+			{in: got(static("v1")), want: "fetch fresh", due: never, view: "refused hold"},
+			{in: gotFresh(static("v1")), due: 30150 * ms, view: "refused"},
 		}},
 	})
 }

@@ -17,11 +17,14 @@ const (
 
 // cancelConn puts TLS under a cancel request, which names the session's secret key. Anything else that is
 // written first is a connect that brings its own TLS, and passes untouched.
+//
+// The socket itself is never replaced: pgx sets deadlines on it from another goroutine.
 type cancelConn struct {
 	net.Conn
 	tls     *tls.Config
 	direct  bool // TLS without asking first (sslnegotiation=direct)
 	decided bool
+	secure  *tls.Conn // what a cancel request goes through
 }
 
 func (c *cancelConn) Write(p []byte) (int, error) {
@@ -33,10 +36,18 @@ func (c *cancelConn) Write(p []byte) (int, error) {
 			}
 		}
 	}
+	if c.secure != nil {
+		return c.secure.Write(p)
+	}
 	return c.Conn.Write(p)
 }
 
-func (c *cancelConn) Read(p []byte) (int, error) { return c.Conn.Read(p) }
+func (c *cancelConn) Read(p []byte) (int, error) {
+	if c.secure != nil {
+		return c.secure.Read(p)
+	}
+	return c.Conn.Read(p)
+}
 
 func (c *cancelConn) encrypt() error {
 	if !c.direct {
@@ -44,7 +55,7 @@ func (c *cancelConn) encrypt() error {
 			return err
 		}
 	}
-	c.Conn = tls.Client(c.Conn, c.tls)
+	c.secure = tls.Client(c.Conn, c.tls)
 	return nil
 }
 
@@ -67,4 +78,18 @@ func askForTLS(conn net.Conn) error {
 
 func isCancelRequest(p []byte) bool {
 	return len(p) >= 8 && binary.BigEndian.Uint32(p[4:8]) == cancelRequestCode
+}
+
+// tlsForCancel is the TLS of a session as a cancel request of pgx would use it: without a client certificate
+// where sslcertmode says so.
+func tlsForCancel(config *tls.Config, certMode string) *tls.Config {
+	if certMode != "disable" {
+		return config
+	}
+	config = config.Clone()
+	config.Certificates = nil
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return new(tls.Certificate), nil
+	}
+	return config
 }

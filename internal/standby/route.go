@@ -20,7 +20,7 @@ type Next func(ctx context.Context) (*Session, error)
 // was made with: host, user, TLS, password and all. Cancel requests, and connects made from a copy of that
 // configuration, dial with the DialFunc that config has when Route is called.
 //
-// adopted is called with the connection's handle before any AfterConnect hook sees it.
+// adopted is called with the connection's handle when all else is done.
 func Route(config *pgconn.Config, next Next, adopted func(*pgconn.PgConn, *Session)) {
 	r := &route{original: *config, next: next, adopted: adopted}
 
@@ -87,7 +87,11 @@ func (r *route) dialAgain(ctx context.Context, network, address string) (net.Con
 	if session == nil || session.tlsConfig == nil {
 		return conn, nil
 	}
-	return &cancelConn{Conn: conn, tls: session.tlsConfig, direct: r.original.SSLNegotiation == "direct"}, nil
+	return &cancelConn{
+		Conn:   conn,
+		tls:    tlsForCancel(session.tlsConfig, session.config.SSLCertMode),
+		direct: session.config.SSLNegotiation == "direct",
+	}, nil
 }
 
 func (r *route) remember(_ context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
@@ -102,13 +106,13 @@ func (r *route) frontend(from io.Reader, to io.Writer) *pgproto3.Frontend {
 }
 
 func (r *route) afterConnect(ctx context.Context, conn *pgconn.PgConn) error {
-	r.adopted(conn, r.session)
 	if r.original.AfterConnect != nil {
 		if err := r.original.AfterConnect(ctx, conn); err != nil {
 			return err
 		}
 	}
 	r.restore()
+	r.adopted(conn, r.session)
 	return nil
 }
 

@@ -33,7 +33,7 @@ func (s *startupSink) swallow(p []byte) int {
 		s.header = append(s.header, p[n])
 		n++
 		if len(s.header) == 4 {
-			s.left = int(binary.BigEndian.Uint32(s.header)) - 4
+			s.left = max(0, int(binary.BigEndian.Uint32(s.header))-4)
 		}
 	}
 	if len(s.header) < 4 {
