@@ -51,8 +51,9 @@ type Options struct {
 	VerifyTimeout time.Duration
 
 	// MaxHold bounds how long a connection attempt waits for a login that works while the server refuses
-	// the one in use, and how long New waits for the first. A caller's own deadline ends his wait earlier.
-	// Defaults to 30 seconds.
+	// the one in use, and how long New waits for the first. A caller's own deadline ends his wait earlier; a
+	// caller without one who first queues for a place in a full pool may wait for several attempts. Defaults
+	// to 30 seconds.
 	MaxHold time.Duration
 
 	// BreakerFailures is after how many failed fetches in a row the source is left alone, for BreakerOpen
@@ -64,8 +65,8 @@ type Options struct {
 	// making a connection before the one it replaces goes. Defaults to 1.
 	Headroom int
 
-	// DrainTimeout ends a hand-over: connections of the old credential that are still in use are then
-	// cancelled and closed. Defaults to 0: only the end of the old credential, less the margin, ends it.
+	// DrainTimeout ends a hand-over: connections of the old credential that are still in use, or hijacked, are
+	// then cancelled and closed. Defaults to 0: only the end of the old credential, less the margin, ends it.
 	DrainTimeout time.Duration
 
 	// ReplaceSameLogin replaces connections even when only the password has changed. Defaults to false:

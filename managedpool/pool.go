@@ -23,7 +23,9 @@
 //     away before PrepareConn sees it.
 //   - BeforeClose runs once for every connection that callers could get, except hijacked ones.
 //   - OnPgError is called after the pool has looked at the error, and decides as ever.
-//   - Query tracers see what callers do, not the pool's own statements.
+//   - Query tracers see what callers do, not the pool's own statements. A ConnectTracer times the whole login, and
+//     is shown a configuration without password and TLS: those are settled beneath it. AcquireTracer and
+//     ReleaseTracer name *pgxpool.Pool in their methods, also here: keep pgxpool's import where you implement them.
 package managedpool
 
 import (

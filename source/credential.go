@@ -6,7 +6,7 @@ import (
 )
 
 // Credential is a snapshot of one database login. It is passed by value and not changed after a Source
-// has returned it.
+// has returned it. To compare two, compare their Versions: a Secret is never equal to another.
 type Credential struct {
 	// Username is the login role.
 	Username string
@@ -22,7 +22,8 @@ type Credential struct {
 
 	// Version identifies the login without telling anything about it: a Vault lease ID, an AWS VersionId,
 	// a keyed fingerprint. Equal Versions mean the same login, so a Source must change Version whenever
-	// Username, Password or the endpoint changes. Versions are logged.
+	// Username, Password or the endpoint changes. Versions are logged. Empty means that the pool makes one
+	// up, from a fingerprint that is of no use outside of the process.
 	Version string
 
 	// IssuedAt is when the credential began to be valid, or when it was fetched. Zero means unknown; the

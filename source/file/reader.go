@@ -184,7 +184,7 @@ func (r *reader) trust(info fs.FileInfo) error {
 	case info.Mode().Perm()&0o022 != 0 && checksModes:
 		return source.Permanent(problem(fmt.Sprintf("others than its owner may write to it (mode %#o)", info.Mode().Perm())))
 	case !ownedBy(info, r.owners):
-		return source.Permanent(problem("it belongs to another user"))
+		return source.Permanent(problem("it belongs to another user" + ownerOf(info) + "; Options.Owners can allow that one"))
 	}
 	return nil
 }

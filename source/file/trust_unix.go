@@ -3,6 +3,7 @@
 package file
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -25,4 +26,12 @@ func ownedBy(info fs.FileInfo, others []int) bool {
 	}
 	uid := int(stat.Uid)
 	return uid == 0 || uid == os.Geteuid() || slices.Contains(others, uid)
+}
+
+// ownerOf says whose file it is.
+func ownerOf(info fs.FileInfo) string {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return fmt.Sprintf(" (uid %d)", stat.Uid)
+	}
+	return ""
 }
