@@ -52,6 +52,9 @@ type handover struct {
 
 	vain *generation // a spare session of it grew old unused; belongs to the goroutine
 
+	settled    chan struct{} // closed when the first session has found its place
+	settleOnce sync.Once
+
 	mu       sync.Mutex // guards the fields below
 	running  bool
 	again    bool // something has changed since the goroutine last looked
@@ -70,7 +73,7 @@ type distrust struct {
 }
 
 func newHandover(p *Pool) *handover {
-	h := &handover{pool: p, went: make(chan *session, 1), wake: make(chan struct{}, 1)}
+	h := &handover{pool: p, went: make(chan *session, 1), wake: make(chan struct{}, 1), settled: make(chan struct{})}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h
 }

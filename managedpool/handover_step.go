@@ -16,6 +16,18 @@ func (h *handover) settleSpare() {
 		h.absorb()
 	}
 	h.dropSpare()
+	h.settleOnce.Do(func() { close(h.settled) })
+}
+
+// awaitSettled waits until the first session has become the pool's first connection: a caller who comes before that
+// would make another beside it.
+func (h *handover) awaitSettled() {
+	timer := time.NewTimer(2 * absorbLimit)
+	defer timer.Stop()
+	select {
+	case <-h.settled:
+	case <-timer.C:
+	}
 }
 
 // replaceOne lets a fresh connection take the place of one old connection. It returns false when that cannot

@@ -16,7 +16,7 @@ func (p *Pool) install(config *Config) {
 	user := p.config
 	config.BeforeConnect = p.beforeConnect
 	config.PrepareConn = p.prepareConn
-	config.BeforeAcquire = nil
+	config.BeforeAcquire = nil //lint:ignore SA1019 users may still set it
 	config.AfterConnect = p.afterConnect
 	config.BeforeClose = p.beforeClose
 	if user.AfterRelease != nil {
@@ -92,26 +92,27 @@ func (p *Pool) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, error) 
 
 // userPrepare is the user's PrepareConn, or his older BeforeAcquire in its form: pgxpool's own rule.
 func userPrepare(config *Config) func(context.Context, *pgx.Conn) (bool, error) {
+	//lint:ignore SA1019 users may still set it
 	if config.PrepareConn != nil || config.BeforeAcquire == nil {
 		return config.PrepareConn
 	}
 	return func(ctx context.Context, conn *pgx.Conn) (bool, error) {
-		return config.BeforeAcquire(ctx, conn), nil
+		return config.BeforeAcquire(ctx, conn), nil //lint:ignore SA1019 as above
 	}
 }
 
 // pingAfter is how long a connection may be idle before pgxpool pings it.
 const pingAfter = time.Second
 
-// shouldPing decides as pgxpool or the user's hook does, but for idle connections that the pool itself took a
-// moment ago: those look used, and are pinged. The pool's own errands do not ping.
+// shouldPing decides as pgxpool or the user's hook does. Idle connections that the pool itself took a moment ago
+// look used, and are taken for such that were idle for long. The pool's own errands do not ping.
 func (p *Pool) shouldPing(ctx context.Context, params pgxpool.ShouldPingParams) bool {
 	if p.sessions.errandAgo.Load() && params.IdleDuration <= pingAfter {
 		if errandOf(ctx) != nil {
 			return false
 		}
 		if sessionOf(params.Conn).touched.Swap(false) {
-			return true
+			params.IdleDuration = pingAfter + 1
 		}
 	}
 	if p.config.ShouldPing != nil {

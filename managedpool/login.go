@@ -106,6 +106,11 @@ func (p *Pool) countingDial(dial pgconn.DialFunc, s *session) pgconn.DialFunc {
 			return nil, err
 		}
 		counted := &socket{Conn: conn}
+		counted.closing = func() {
+			if s.conn.Load() != nil { // else it is an attempt that failed, and another host may follow
+				s.leaving.Store(true)
+			}
+		}
 		counted.ended = func() { p.sessions.socketEnded(s, counted) }
 		p.sessions.attach(s, counted)
 		return counted, nil

@@ -100,7 +100,8 @@ func (p *Pool) Ping(ctx context.Context) error {
 func (p *Pool) Reset() { p.pool().Reset() }
 
 // Stat returns the statistics of the pgxpool in use. Connections that the pool itself has taken for a moment,
-// in a hand-over, count as acquired.
+// in a hand-over, count as acquired. A new pool begins with one connection and one acquire: the session on which the
+// credential was verified.
 func (p *Pool) Stat() *Stat { return p.pool().Stat() }
 
 // Config returns a copy of the configuration that the pool was made with.

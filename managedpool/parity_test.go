@@ -262,6 +262,29 @@ func TestStatAfterNew(t *testing.T) {
 	}
 }
 
+// TestFirstCaller: whoever uses a new Pool finds the connection on which the credential was verified, and makes none.
+// A machine that has no time for 50 ms may be in the way once or twice.
+func TestFirstCaller(t *testing.T) {
+	t.Parallel()
+	where := newSite(t, nil)
+	feed := newFeed(where.issue(t))
+	const rounds = 8
+	second := 0
+	for range rounds {
+		counts := newTally()
+		pool := where.managed(t, feed, nil, func(c *pgxpool.Config) { counts.installLow(&c.ConnConfig.Config) })
+		if err := pool.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if counts.counts()["DialFunc"] > 1 {
+			second++
+		}
+	}
+	if second > rounds/3 {
+		t.Errorf("in %d of %d pools the first caller dialled", second, rounds)
+	}
+}
+
 // TestCancelRequestGivenUp: a request to cancel may itself be given up at any moment, from another goroutine. What
 // this looks for is found by the race detector.
 func TestCancelRequestGivenUp(t *testing.T) {

@@ -108,6 +108,7 @@ func NewWithConfig(ctx context.Context, config *Config, src source.Source, opts 
 		p.giveUp()
 		return nil, fmt.Errorf("managedpool: first credential: %w", err)
 	}
+	p.handover.awaitSettled()
 	return p, nil
 }
 

@@ -15,13 +15,15 @@ const lingerTimeout = 250 * time.Millisecond
 // the server's process lives on for a moment, and a session that is made in that moment would be one too many.
 type socket struct {
 	net.Conn
-	once  sync.Once
-	ended func() // called once, when the session is gone
+	once    sync.Once
+	closing func() // called first of all, by whoever closes
+	ended   func() // called once, when the session is gone
 }
 
 // Close kicks out whoever reads, then waits beside the caller for the server to close its end.
 func (s *socket) Close() error {
 	s.once.Do(func() {
+		s.closing()
 		s.Conn.SetReadDeadline(time.Unix(1, 0))
 		go s.linger()
 	})

@@ -80,7 +80,7 @@ func TestSharedKeepsWhatIsFresh(t *testing.T) {
 				if test.fresh > 0 {
 					time.Sleep(test.fresh - 1)
 					wantVersion(t, src, t.Context(), "v1")
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 				}
 				wantVersion(t, src, t.Context(), "v2")
 			})

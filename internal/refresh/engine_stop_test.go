@@ -78,6 +78,28 @@ func TestStopWakesWaiters(t *testing.T) {
 	})
 }
 
+// Cancel does not wait: whoever waits for a login is told, and Stop finds the rest.
+func TestCancel(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, func(context.Context, int) (source.Credential, error) {
+			time.Sleep(time.Minute)
+			return static("late"), nil
+		})
+		r.begin()
+		settle()
+		begin := time.Now()
+		r.Cancel()
+		r.Cancel()
+		r.loginFails(t.Context(), rekey.ErrClosed)
+		if time.Since(begin) != 0 {
+			t.Errorf("that took %v", time.Since(begin))
+		}
+		if err := r.Stop(t.Context()); err != nil || time.Since(begin) != time.Minute {
+			t.Errorf("Stop: %v after %v", err, time.Since(begin))
+		}
+	})
+}
+
 // A source that does not honour its context holds Stop up no longer than Stop's own context allows; what it
 // does later harms nobody.
 func TestStopIsBounded(t *testing.T) {

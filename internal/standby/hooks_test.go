@@ -91,21 +91,24 @@ func TestHooks(t *testing.T) {
 	d.entries = nil
 }
 
-// The callback comes before AfterConnect, which may look for what it leaves.
-func TestAdoptedComesBeforeAfterConnect(t *testing.T) {
+// The callback comes last, when the connection shows the session's configuration.
+func TestAdoptedComesLast(t *testing.T) {
 	config := parse(t, dsn(database(t), userTLS))
 	session := dial(t, config)
 	session.Attached = "a note"
-	seen := any(nil)
-	config.AfterConnect = func(_ context.Context, conn *pgconn.PgConn) error {
-		seen = conn.CustomData()["note"]
+	var order []string
+	config.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		order = append(order, "after connect")
 		return nil
 	}
 	standby.Route(&config.Config, func(context.Context) (*standby.Session, error) { return session, nil },
-		func(conn *pgconn.PgConn, s *standby.Session) { conn.CustomData()["note"] = s.Attached })
+		func(conn *pgconn.PgConn, s *standby.Session) {
+			order = append(order, "adopted")
+			conn.CustomData()["note"] = s.Attached
+		})
 	conn := plainly(t, config)
-	if seen != "a note" || conn.PgConn().CustomData()["note"] != "a note" {
-		t.Errorf("AfterConnect saw %v", seen)
+	if !slices.Equal(order, []string{"after connect", "adopted"}) || conn.PgConn().CustomData()["note"] != "a note" {
+		t.Errorf("order %v, note %v", order, conn.PgConn().CustomData()["note"])
 	}
 }
 
@@ -144,9 +147,9 @@ func TestAfterConnectFails(t *testing.T) {
 	config.AfterConnect = func(context.Context, *pgconn.PgConn) error { return unhappy }
 	session := dial(t, config)
 	pid := ask[uint32](t, watch, "select pid from pg_stat_activity where application_name = 'unhooked'")
-	standby.Route(&config.Config, func(context.Context) (*standby.Session, error) { return session, nil },
-		func(*pgconn.PgConn, *standby.Session) {})
-	_, err := pgx.ConnectConfig(within(t), config)
+	_, err := pgx.ConnectConfig(within(t), routeTo(t, config, func(context.Context) (*standby.Session, error) {
+		return session, nil
+	}))
 	wantConnectError(t, err, unhappy)
 	closedWithin(t, watch, pid)
 }

@@ -1,7 +1,7 @@
 package file
 
 import (
-	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -48,8 +48,7 @@ type Options struct {
 // defaultPollInterval is a compromise: a mounted file system is noticed soon, a disk does not care.
 const defaultPollInterval = 30 * time.Second
 
-// complete returns a copy of o, which may be nil, with its defaults filled in. An error begins with the field's
-// name.
+// complete returns a copy of o, which may be nil, with its defaults filled in. An error names the field.
 func (o *Options) complete() (Options, error) {
 	var c Options
 	if o != nil {
@@ -65,11 +64,15 @@ func (o *Options) complete() (Options, error) {
 	}
 	switch {
 	case c.LeaseDuration < 0:
-		return c, errors.New("LeaseDuration is negative")
+		return c, optionError("LeaseDuration", "is negative")
 	case c.PollInterval < -1:
-		return c, errors.New("PollInterval is negative and not -1")
+		return c, optionError("PollInterval", "is negative and not -1")
 	case slices.Contains(c.Signals, nil):
-		return c, errors.New("Signals holds nil")
+		return c, optionError("Signals", "holds nil")
 	}
 	return c, nil
+}
+
+func optionError(field, complaint string) error {
+	return fmt.Errorf("file: Options.%s %s", field, complaint)
 }

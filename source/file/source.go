@@ -46,7 +46,7 @@ type Source struct {
 func Open(path string, opts *Options) (*Source, error) {
 	o, err := opts.complete()
 	if err != nil {
-		return nil, fmt.Errorf("file: Options.%w", err)
+		return nil, err
 	}
 	if o.Names != (Names{}) {
 		return nil, errors.New("file: Options.Names is for OpenDir; use JSON or Env with names of your own")
@@ -68,7 +68,7 @@ func Open(path string, opts *Options) (*Source, error) {
 func OpenDir(dir string, opts *Options) (*Source, error) {
 	o, err := opts.complete()
 	if err != nil {
-		return nil, fmt.Errorf("file: Options.%w", err)
+		return nil, err
 	}
 	if o.Parse != nil {
 		return nil, errors.New("file: Options.Parse is for Open")
