@@ -21,7 +21,7 @@ const (
 	fillPause = 5 * time.Millisecond
 	// A hand-over is late after patienceBase and patiencePerConn for each of MaxConns: several times what a
 	// login takes.
-	patienceBase    = time.Second
+	patienceBase    = 500 * time.Millisecond
 	patiencePerConn = 50 * time.Millisecond
 	// spareTimeout bounds the login of a spare session.
 	spareTimeout = 5 * time.Second
@@ -156,7 +156,6 @@ func (h *handover) work() {
 		h.report()
 		h.lookAtIdle()
 		next := h.closeEnded()
-		h.hurryLate()
 		h.dropLeaving()
 		old := h.pool.sessions.draining()
 		if len(old) == 0 && !h.spare.filled() {

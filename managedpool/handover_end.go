@@ -60,7 +60,8 @@ func (h *handover) closeAll(g *generation) {
 	var cancels sync.WaitGroup
 	cancelled := 0
 	for _, s := range inUse {
-		if s.leaving.Load() {
+		if s.leaving.Load() { // it says goodbye, and is not given long for it
+			time.AfterFunc(2*cancelStart, h.pool.sessions.socketOf(s).abort)
 			continue
 		}
 		cancelled++

@@ -167,15 +167,14 @@ func (h *handover) dropLeaving() {
 	}
 }
 
-// hurryLate ends the pace for generations whose hand-over has taken too long, on a machine that is too busy for
-// it or because of yet another rotation: the issuer may be about to end their login.
-func (h *handover) hurryLate() {
+// hurry ends the pace for a generation whose hand-over takes too long, on a machine that is too busy for it or
+// because of yet another rotation: the issuer may be about to end its login.
+func (h *handover) hurry(old *generation) {
 	patience := patienceBase + time.Duration(h.pool.config.MaxConns)*patiencePerConn
-	for _, old := range h.pool.sessions.draining() {
-		if time.Since(old.superseded) > patience {
-			old.generation.late.Store(true)
-		}
-	}
+	time.AfterFunc(patience, func() {
+		old.late.Store(true)
+		h.kick()
+	})
 }
 
 // giveUpIdle closes one idle connection, to make room for another on a full server.

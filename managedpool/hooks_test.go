@@ -518,7 +518,8 @@ func refusedByHook(t *testing.T, where *site, install func(*pgxpool.Config, func
 	uses(t, pool, next)
 }
 
-// TestTracersGetThePool: acquire and release tracers are told of the pgxpool that Unwrap returns.
+// TestTracersGetThePool: acquire and release tracers are told of the pgxpool that Unwrap returns; a connect tracer of
+// where the connection goes, and of no password.
 func TestTracersGetThePool(t *testing.T) {
 	t.Parallel()
 	where := newSite(t, nil)
@@ -537,13 +538,27 @@ func TestTracersGetThePool(t *testing.T) {
 			t.Error("a tracer was told of another pool")
 		}
 	}
+	if c := seen.connecting; c == nil || c.Host != "127.0.0.1" || c.Database != where.issuer.Database().Name || c.Password != "" {
+		t.Error("the connect tracer was told something else")
+	}
 }
 
-// seenPools is a tracer that keeps the pools it is told of.
+// seenPools is a tracer that keeps the pools it is told of, and the last configuration.
 type seenPools struct {
-	mu    sync.Mutex
-	pools []*pgxpool.Pool
+	mu         sync.Mutex
+	pools      []*pgxpool.Pool
+	connecting *pgx.ConnConfig
 }
+
+func (s *seenPools) TraceConnectStart(ctx context.Context, data pgx.TraceConnectStartData) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	copied := *data.ConnConfig // what pgx does with it later is not of interest
+	s.connecting = &copied
+	return ctx
+}
+
+func (s *seenPools) TraceConnectEnd(context.Context, pgx.TraceConnectEndData) {}
 
 func (s *seenPools) see(p *pgxpool.Pool) {
 	s.mu.Lock()

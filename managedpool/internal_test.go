@@ -234,7 +234,9 @@ func TestStaleBeforePrepareConn(t *testing.T) {
 	}
 	p.current().dead.Store(true)
 	p.sessions.look()
-	if err := p.Ping(t.Context()); err == nil || seen.Load() != 1 {
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := p.Ping(short); err == nil || seen.Load() != 1 {
 		t.Errorf("PrepareConn ran %d times, error %v", seen.Load(), err)
 	}
 }

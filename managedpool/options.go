@@ -145,6 +145,9 @@ func (o *Options) validate() error {
 	case o.Headroom < 0:
 		return optionError("Headroom", "must not be negative, is %d", o.Headroom)
 	}
+	if f, ok := o.Probe.(probe.Func); ok && f == nil {
+		return optionError("Probe", "must not be a probe.Func without a function")
+	}
 	if err := probe.Validate(o.Probe); err != nil {
 		return fmt.Errorf("managedpool: Options.Probe: %w", err)
 	}

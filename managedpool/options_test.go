@@ -44,6 +44,8 @@ func TestConstructionRefuses(t *testing.T) {
 	}{
 		{"no configuration", nil, asked, nil, "managedpool: config is nil"},
 		{"no source", config, nil, nil, "managedpool: src is nil"},
+		{"source without a function", config, source.Func(nil), nil, "managedpool: src is nil"},
+		{"probe without a function", config, asked, &managedpool.Options{Probe: probe.Func(nil)}, "managedpool: Options.Probe must"},
 		{"no connections", none, asked, nil, "MaxSize must be >= 1"}, // pgxpool's own
 		{"option", config, asked, &managedpool.Options{Headroom: -1}, "managedpool: Options.Headroom must not be negative"},
 		{"endpoint", config, asked, &managedpool.Options{AllowEndpoints: []string{"*"}}, `managedpool: Options.AllowEndpoints[0] ("*")`},

@@ -14,7 +14,7 @@
 //   - BeforeConnect, DialFunc, TLS, AfterNetConnect, ValidateConnect and the other settings of the login run for
 //     every session, also for the one on which a new credential is verified and for the spare ones of a
 //     hand-over: they decide how the server is reached. The user's BeforeConnect runs first; the login that
-//     the pool sets wins.
+//     the pool sets wins. It runs once more when a connection takes over a session that was made before.
 //   - AfterConnect runs for every connection that callers get, and once more when a credential is verified,
 //     because a login on which it fails is of no use. BeforeClose runs after that, as for any connection that
 //     AfterConnect has set up.
@@ -131,6 +131,9 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 		panic("config must be created by ParseConfig") // pgxpool's own words
 	case src == nil:
 		return nil, errors.New("managedpool: src is nil: a pool needs a source of credentials")
+	}
+	if f, ok := src.(source.Func); ok && f == nil {
+		return nil, errors.New("managedpool: src is nil: a source.Func without a function")
 	}
 	p := &Pool{config: config.Copy(), options: opts.withDefaults(), roleChecks: limiter{interval: time.Second}}
 	if err := p.options.validate(); err != nil {

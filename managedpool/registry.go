@@ -195,7 +195,7 @@ func (r *registry) draining() []drainState {
 	defer r.mu.Unlock()
 	var out []drainState
 	for _, g := range r.old {
-		out = append(out, drainState{generation: g, conns: g.conns, superseded: g.superseded})
+		out = append(out, drainState{generation: g, conns: g.conns})
 	}
 	return out
 }
@@ -204,7 +204,6 @@ func (r *registry) draining() []drainState {
 type drainState struct {
 	generation *generation
 	conns      int
-	superseded time.Time
 }
 
 // withSessions returns every adopted generation that has sessions, oldest first.

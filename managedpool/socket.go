@@ -9,7 +9,7 @@ import (
 
 // lingerTimeout bounds the wait for the server to end a session after its goodbye. The server's process is
 // gone a few milliseconds after it; a network that is down must not hold up a pool for longer than this.
-const lingerTimeout = 250 * time.Millisecond
+const lingerTimeout = 500 * time.Millisecond
 
 // socket counts a session as open until the server has ended it. pgx closes a socket right after its goodbye;
 // the server's process lives on for a moment, and a session that is made in that moment would be one too many.
@@ -40,10 +40,12 @@ func (s *socket) linger() {
 	s.ended()
 }
 
-// abort closes the socket at once.
+// abort closes the socket at once, also one that lingers.
 func (s *socket) abort() {
 	s.once.Do(func() {
+		s.closing()
 		s.Conn.Close()
 		s.ended()
 	})
+	s.Conn.Close()
 }

@@ -18,9 +18,11 @@ func (p target) Publish(g *refresh.Generation) {
 	next, first := p.adopted(g)
 	next.snapshot.Store(g)
 	takeOver := !p.options.ReplaceSameLogin
+	old := p.current()
 	p.mu.Lock()
 	p.cur = next
 	p.mu.Unlock()
+	p.handover.hurry(old)
 	p.sessions.publish(next, takeOver, time.Now())
 	if first != nil {
 		p.handover.putSpare(first.session)

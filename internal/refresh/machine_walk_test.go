@@ -260,6 +260,9 @@ func (w *walk) step(in input) {
 	}
 	w.checkState()
 	w.checkRounds(before, rounds)
+	if wake := w.m.wake(); in == (tick{}) && reachedBy(w.now, wake) {
+		w.failf("wants a tick at %v, which has come and changed nothing", wake.Sub(epoch))
+	}
 }
 
 // move is one step, for whoever has to find out what went wrong.

@@ -158,11 +158,13 @@ func TestDialIsStrict(t *testing.T) {
 	}
 }
 
-// A connect may bring its own TLS to a session without, and the other way round: what counts is the session's.
+// A connect may bring its own TLS to a session without, and the other way round, or demands that a server could
+// not meet: what counts is the session's.
 func TestSessionsOfOtherTransports(t *testing.T) {
 	db := database(t)
 	secure, plain := parse(t, dsn(db, userTLS)), parse(t, dsnPlain(db, "sslmode=disable"))
-	for _, pair := range []struct{ login, connect *pgx.ConnConfig }{{secure, plain}, {plain, secure}} {
+	strict := parse(t, dsn(db, userTLS, "sslcertmode=require channel_binding=require target_session_attrs=read-only"))
+	for _, pair := range []struct{ login, connect *pgx.ConnConfig }{{secure, plain}, {plain, secure}, {secure, strict}} {
 		session := dial(t, pair.login)
 		conn, _ := adopt(t, pair.connect, session)
 		if got := ask[string](t, conn, "select current_user"); got != pair.login.User {

@@ -39,12 +39,18 @@ func routeTo(t *testing.T, config *pgx.ConnConfig, next standby.Next) *pgx.ConnC
 	return config
 }
 
+// Whatever else pgx could try, it asks once and dials nowhere.
 func TestNextFails(t *testing.T) {
-	for name, dsn := range transports(database(t)) {
+	for name, setup := range setups(t, database(t)) {
 		t.Run(name, func(t *testing.T) {
 			none := errors.New("no session today")
 			calls := 0
-			_, err := pgx.ConnectConfig(within(t), routeTo(t, parse(t, dsn), func(context.Context) (*standby.Session, error) {
+			config := parse(t, setup.dsn)
+			config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+				t.Error("dialled")
+				return nil, none
+			}
+			_, err := pgx.ConnectConfig(within(t), routeTo(t, config, func(context.Context) (*standby.Session, error) {
 				calls++
 				return nil, none
 			}))
@@ -151,7 +157,11 @@ func TestFromConnRefuses(t *testing.T) {
 			if !conn.IsClosed() {
 				t.Error("the connection was left open")
 			}
-			<-conn.PgConn().CleanupDone()
+			select {
+			case <-conn.PgConn().CleanupDone():
+			case <-within(t).Done():
+				t.Error("the connection was not cleaned up")
+			}
 		})
 	}
 }

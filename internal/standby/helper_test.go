@@ -139,23 +139,26 @@ const (
 	password  = "correct horse battery staple"
 )
 
-var accounts struct {
+// shared is the database of these tests, made at its first use; it ends with the cluster.
+var shared struct {
 	once sync.Once
+	db   *testenv.Database
 	err  error
 }
 
-// database returns a fresh database, whose logins are userTLS and userPlain.
+// database returns a database whose logins are userTLS and userPlain.
 func database(t testing.TB) *testenv.Database {
 	t.Helper()
-	db := envtest.Database(t)
-	accounts.once.Do(func() { accounts.err = makeAccounts(db) })
-	if accounts.err != nil {
-		t.Fatal(accounts.err)
+	server := envtest.Postgres(t)
+	shared.once.Do(func() {
+		if shared.db, shared.err = server.CreateDatabase(within(t)); shared.err == nil {
+			shared.err = makeAccounts(shared.db)
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
 	}
-	admin := plainly(t, parse(t, db.AdminDSN()))
-	exec(t, admin, fmt.Sprintf("grant all on database %s to %s, %s", db.Name, userTLS, userPlain))
-	exec(t, admin, fmt.Sprintf("grant create on schema public to %s, %s", userTLS, userPlain))
-	return db
+	return shared.db
 }
 
 // makeAccounts makes the logins, and lets one of them in without TLS, by TCP and by socket.
@@ -168,7 +171,8 @@ func makeAccounts(db *testenv.Database) error {
 	}
 	defer conn.Close(ctx)
 	for _, user := range []string{userTLS, userPlain} {
-		if _, err := conn.Exec(ctx, fmt.Sprintf("create role %s login password '%s'", user, password)); err != nil {
+		sql := fmt.Sprintf("create role %[1]s login password '%[2]s'; grant all on database %[3]s to %[1]s", user, password, db.Name)
+		if _, err := conn.Exec(ctx, sql); err != nil {
 			return err
 		}
 	}
