@@ -48,7 +48,7 @@ import (
 // Pool is a pool of connections that follows its credentials. It is safe for concurrent use.
 type Pool struct {
 	mu  sync.RWMutex // guards cur; held to copy or replace the pointer, never across I/O
-	cur *generation  // the credential and the pgxpool.Pool in use, swapped together
+	cur *generation  // the credential in use, and the pgxpool that its connections are in
 
 	config      *Config // a copy of the caller's
 	options     Options
