@@ -127,8 +127,13 @@ func (p Policy) spread(begin, end, now time.Time, first bool, random float64) ti
 	if first {
 		return now.Add(time.Duration(random * float64(end.Sub(now))))
 	}
-	early := p.jitter() * random * float64(max(0, end.Sub(begin)))
-	return end.Add(-time.Duration(early))
+	interval := max(0, end.Sub(begin))
+	return end.Add(p.Jittered(interval, random) - interval)
+}
+
+// Jittered returns d less a random part of at most the jitter.
+func (p Policy) Jittered(d time.Duration, random float64) time.Duration {
+	return d - time.Duration(p.jitter()*random*float64(d))
 }
 
 // retryGap is the wait after a refresh that was due brought nothing newer: a tenth of what is left or, without

@@ -1,0 +1,200 @@
+package refresh
+
+import (
+	"errors"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/source"
+)
+
+func (s *stepper) fetched(in fetched) {
+	s.op = opNone
+	c := s.sameLease(in.credential)
+	if in.err == nil {
+		in.err = s.rubbish(c)
+	}
+	if in.err != nil {
+		s.fetchFailed(in)
+		return
+	}
+	changed := !s.inUse(c.Version)
+	s.emit(rekey.FetchedEvent{Version: c.Version, Changed: changed, Forced: in.forced, Duration: in.took})
+	s.fetchErr = nil
+	if !changed {
+		s.unchanged(c, in.forced)
+		return
+	}
+	s.supersede(c.Version)
+	if s.reachedUntil(c.Version) {
+		s.stillRefused(c)
+		return
+	}
+	s.startErr = nil // another try, which may end otherwise
+	s.candidate = &candidate{credential: c}
+	s.start(opVerify, verify{c})
+}
+
+// sameLease fits the times of the login in use, told anew. An extended lease counts from its extension: window
+// and margin must not grow with every renewal until they are longer than the lease.
+func (s *stepper) sameLease(c source.Credential) source.Credential {
+	if !s.inUse(c.Version) {
+		return c
+	}
+	switch old := s.current.Credential; {
+	case c.ExpiresAt.Equal(old.ExpiresAt):
+		c.IssuedAt = old.IssuedAt
+	case c.ExpiresAt.After(old.ExpiresAt) && !c.IssuedAt.After(old.IssuedAt):
+		c.IssuedAt = s.now
+	}
+	return c
+}
+
+// rubbish finds a credential that no server can accept, or not for long enough. The login in use, told with an
+// earlier end, is not rubbish but news.
+func (s *stepper) rubbish(c source.Credential) *rekey.FetchError {
+	var reason string
+	switch {
+	case c.Username == "":
+		reason = "source returned a credential without a username"
+	case s.inUse(c.Version) && !s.expired:
+		return nil
+	case s.reached(c.ExpiresAt):
+		reason = "source returned a credential that has already expired"
+	case s.spent(c):
+		reason = "source returned a credential that is about to expire"
+	default:
+		return nil
+	}
+	s.giveBack(c)
+	return &rekey.FetchError{Op: "fetch", Err: errors.New(reason)}
+}
+
+// giveBack returns what the source gave and the pool will not use.
+func (s *stepper) giveBack(c source.Credential) {
+	switch {
+	case s.inUse(c.Version):
+	case s.candidate != nil && s.candidate.credential.Version == c.Version:
+		s.dropCandidate()
+	default:
+		s.do(retire{c})
+	}
+}
+
+// unchanged: the source still says what is in use.
+func (s *stepper) unchanged(c source.Credential, forced bool) {
+	s.dropCandidate()
+	if s.trouble != nil && forced {
+		s.trouble.confirmed = true
+	}
+	switch {
+	case s.trouble == nil:
+		s.failures = 0
+		s.lastErr = nil
+		s.extend(c)
+		s.schedule(false)
+		s.conclude(nil)
+	case s.trouble.tries == 0 && !forced:
+		// The answer may be older than the refusal.
+		s.start(opFetch, fetch{force: true, fresh: true})
+	case s.mayBeRight():
+		s.verifySame()
+	default:
+		s.tryAlternates(s.current.Credential)
+	}
+}
+
+// stillRefused: the source says what was refused a moment ago. It is asked again as ever; what waits for the
+// end of the refusal's backoff is the login.
+func (s *stepper) stillRefused(c source.Credential) {
+	if s.trouble != nil || s.current == nil || s.expired {
+		s.tryAlternates(c)
+		return
+	}
+	s.schedule(false)
+	s.conclude(s.lastErr)
+}
+
+func (s *stepper) fetchFailed(in fetched) {
+	s.fetchErr = in.err
+	s.lastErr = in.err
+	s.startErr = nil
+	if s.current == nil && in.err.Permanent {
+		s.startErr = in.err
+	}
+	if s.candidate == nil && s.mayBeRight() {
+		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures + 1, Duration: in.took})
+		s.verifySame()
+		return
+	}
+	s.failures++
+	if s.renewable() {
+		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures, Duration: in.took})
+		s.start(opRenew, renew{s.current.Credential})
+		return
+	}
+	s.failedToAnswer()
+	s.retry(in.err.Permanent)
+	s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures, RetryAt: s.due, Duration: in.took})
+	s.conclude(in.err)
+}
+
+// renewable reports whether extending the lease in hand is worth a try: it is a lease and not over, the server
+// takes its login, and there is nothing newer in hand.
+func (s *stepper) renewable() bool {
+	if !s.canRenew || s.current == nil || s.trouble != nil || s.candidate != nil {
+		return false
+	}
+	end := s.current.Credential.ExpiresAt
+	return !end.IsZero() && !s.reached(end)
+}
+
+func (s *stepper) renewed(in renewed) {
+	s.op = opNone
+	fetchErr := s.fetchErr
+	c := s.sameLease(in.credential)
+	switch {
+	case in.err == nil && (c.Version != s.current.Credential.Version || s.reached(s.policy.NotAfter(c))):
+		in.err = &rekey.FetchError{Op: "renew", Err: errors.New("the lease in hand was not extended")}
+	case in.err == nil && !c.ExpiresAt.After(s.current.Credential.ExpiresAt):
+		in.err = &rekey.FetchError{Op: "renew", Err: errors.New("the lease in hand cannot be extended any further")}
+	}
+	if in.err != nil {
+		s.lastErr = errors.Join(fetchErr, in.err)
+		s.retry(in.err.Permanent && fetchErr != nil && fetchErr.Permanent)
+		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures, RetryAt: s.due, Duration: in.took})
+		s.conclude(s.lastErr)
+		return
+	}
+	s.extend(c)
+	s.emit(rekey.RenewedEvent{
+		Generation: s.current.ID, Version: c.Version, ExpiresAt: c.ExpiresAt, Fallback: true, Duration: in.took,
+	})
+	s.schedule(false)
+	if s.trouble != nil {
+		// Its login was refused meanwhile, and a longer life does not cure that.
+		s.do(suspect{s.current, s.trouble.revoked})
+		s.due = s.now
+	}
+	s.conclude(fetchErr)
+}
+
+// extend takes over the other times of the same login. An end that has been told is taken back where it has
+// moved, or where the clock was wrong; one that has come meanwhile is told by expireIfEnded.
+func (s *stepper) extend(c source.Credential) {
+	old := s.current.Credential
+	revived := s.expired && !s.spent(c)
+	if c.ExpiresAt.Equal(old.ExpiresAt) && c.RefreshAfter.Equal(old.RefreshAfter) && !revived {
+		return
+	}
+	g := *s.current
+	g.Credential = c
+	g.NotAfter = s.policy.NotAfter(c)
+	s.current = &g
+	s.expired = s.expired && !revived
+	s.do(extend{s.current})
+}
+
+// schedule plans the next refresh of the login in use; first says that it is the pool's first.
+func (s *stepper) schedule(first bool) {
+	s.due = s.policy.Due(s.current.Credential, s.now, first, s.random)
+}
