@@ -44,7 +44,7 @@ func Shared(src Source) Source {
 	if _, ok := src.(Retirer); ok {
 		s.leases = map[string]holders{}
 	}
-	return withAbilities(s, src)
+	return Compose(s, s.abilities(src))
 }
 
 // shared is what Shared returns, less the optional abilities.

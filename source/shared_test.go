@@ -502,6 +502,25 @@ func TestSharedSurvivesGoexit(t *testing.T) {
 	}
 }
 
+// TestCompose: what is not asked for is not there, whatever the base can do.
+func TestCompose(t *testing.T) {
+	all := sourcetest.New(source.Credential{Version: "1"}, sourcetest.Renews, sourcetest.Notifies,
+		sourcetest.NamesAlternates, sourcetest.Retires, sourcetest.Closes).Source()
+	if a := source.AbilitiesOf(all); a.Renewer == nil || a.Notifier == nil || a.Alternates == nil || a.Retirer == nil || a.Closer == nil {
+		t.Fatalf("a source with all abilities has %+v", a)
+	}
+	if got := abilities(source.Compose(all, source.Abilities{})); got != 0 {
+		t.Errorf("a source without abilities has %b", got)
+	}
+	composed := source.Compose(all, source.Abilities{Retirer: source.AbilitiesOf(all).Retirer})
+	if got := abilities(composed); got != sourcetest.Retires {
+		t.Errorf("a source that retires has %b", got)
+	}
+	if c, err := composed.Fetch(t.Context()); err != nil || c.Version != "1" {
+		t.Errorf("fetched %v, %v", c, err)
+	}
+}
+
 func TestSharedHasTheAbilitiesOfItsSource(t *testing.T) {
 	for mask := range sourcetest.Ability(32) {
 		inner := sourcetest.New(lease(1), mask).Source()

@@ -18,7 +18,7 @@ const (
 	Closes                              // io.Closer
 )
 
-// Each of these gives a fetcher one more ability.
+// Each of these is one ability of a fake source.
 type (
 	fetcher    struct{ f *Fake }
 	renewer    struct{ f *Fake }
@@ -44,222 +44,23 @@ func (a retirer) Retire(ctx context.Context, c source.Credential) error { return
 
 func (a closer) Close() error { return a.f.close() }
 
-// withAbilities returns a Source with exactly those abilities. A type per combination, because an ability is
-// found by type assertion.
+// withAbilities returns a Source with exactly those abilities.
 func withAbilities(fake *Fake, abilities Ability) source.Source {
-	var (
-		s = fetcher{fake}
-		r = renewer{fake}
-		n = notifier{fake}
-		a = alternator{fake}
-		t = retirer{fake}
-		c = closer{fake}
-	)
-	switch abilities {
-	case Renews:
-		return struct {
-			fetcher
-			renewer
-		}{s, r}
-	case Notifies:
-		return struct {
-			fetcher
-			notifier
-		}{s, n}
-	case Renews | Notifies:
-		return struct {
-			fetcher
-			renewer
-			notifier
-		}{s, r, n}
-	case NamesAlternates:
-		return struct {
-			fetcher
-			alternator
-		}{s, a}
-	case Renews | NamesAlternates:
-		return struct {
-			fetcher
-			renewer
-			alternator
-		}{s, r, a}
-	case Notifies | NamesAlternates:
-		return struct {
-			fetcher
-			notifier
-			alternator
-		}{s, n, a}
-	case Renews | Notifies | NamesAlternates:
-		return struct {
-			fetcher
-			renewer
-			notifier
-			alternator
-		}{s, r, n, a}
-	case Retires:
-		return struct {
-			fetcher
-			retirer
-		}{s, t}
-	case Renews | Retires:
-		return struct {
-			fetcher
-			renewer
-			retirer
-		}{s, r, t}
-	case Notifies | Retires:
-		return struct {
-			fetcher
-			notifier
-			retirer
-		}{s, n, t}
-	case Renews | Notifies | Retires:
-		return struct {
-			fetcher
-			renewer
-			notifier
-			retirer
-		}{s, r, n, t}
-	case NamesAlternates | Retires:
-		return struct {
-			fetcher
-			alternator
-			retirer
-		}{s, a, t}
-	case Renews | NamesAlternates | Retires:
-		return struct {
-			fetcher
-			renewer
-			alternator
-			retirer
-		}{s, r, a, t}
-	case Notifies | NamesAlternates | Retires:
-		return struct {
-			fetcher
-			notifier
-			alternator
-			retirer
-		}{s, n, a, t}
-	case Renews | Notifies | NamesAlternates | Retires:
-		return struct {
-			fetcher
-			renewer
-			notifier
-			alternator
-			retirer
-		}{s, r, n, a, t}
-	case Closes:
-		return struct {
-			fetcher
-			closer
-		}{s, c}
-	case Renews | Closes:
-		return struct {
-			fetcher
-			renewer
-			closer
-		}{s, r, c}
-	case Notifies | Closes:
-		return struct {
-			fetcher
-			notifier
-			closer
-		}{s, n, c}
-	case Renews | Notifies | Closes:
-		return struct {
-			fetcher
-			renewer
-			notifier
-			closer
-		}{s, r, n, c}
-	case NamesAlternates | Closes:
-		return struct {
-			fetcher
-			alternator
-			closer
-		}{s, a, c}
-	case Renews | NamesAlternates | Closes:
-		return struct {
-			fetcher
-			renewer
-			alternator
-			closer
-		}{s, r, a, c}
-	case Notifies | NamesAlternates | Closes:
-		return struct {
-			fetcher
-			notifier
-			alternator
-			closer
-		}{s, n, a, c}
-	case Renews | Notifies | NamesAlternates | Closes:
-		return struct {
-			fetcher
-			renewer
-			notifier
-			alternator
-			closer
-		}{s, r, n, a, c}
-	case Retires | Closes:
-		return struct {
-			fetcher
-			retirer
-			closer
-		}{s, t, c}
-	case Renews | Retires | Closes:
-		return struct {
-			fetcher
-			renewer
-			retirer
-			closer
-		}{s, r, t, c}
-	case Notifies | Retires | Closes:
-		return struct {
-			fetcher
-			notifier
-			retirer
-			closer
-		}{s, n, t, c}
-	case Renews | Notifies | Retires | Closes:
-		return struct {
-			fetcher
-			renewer
-			notifier
-			retirer
-			closer
-		}{s, r, n, t, c}
-	case NamesAlternates | Retires | Closes:
-		return struct {
-			fetcher
-			alternator
-			retirer
-			closer
-		}{s, a, t, c}
-	case Renews | NamesAlternates | Retires | Closes:
-		return struct {
-			fetcher
-			renewer
-			alternator
-			retirer
-			closer
-		}{s, r, a, t, c}
-	case Notifies | NamesAlternates | Retires | Closes:
-		return struct {
-			fetcher
-			notifier
-			alternator
-			retirer
-			closer
-		}{s, n, a, t, c}
-	case Renews | Notifies | NamesAlternates | Retires | Closes:
-		return struct {
-			fetcher
-			renewer
-			notifier
-			alternator
-			retirer
-			closer
-		}{s, r, n, a, t, c}
+	var a source.Abilities
+	if abilities&Renews != 0 {
+		a.Renewer = renewer{fake}
 	}
-	return s
+	if abilities&Notifies != 0 {
+		a.Notifier = notifier{fake}
+	}
+	if abilities&NamesAlternates != 0 {
+		a.Alternates = alternator{fake}
+	}
+	if abilities&Retires != 0 {
+		a.Retirer = retirer{fake}
+	}
+	if abilities&Closes != 0 {
+		a.Closer = closer{fake}
+	}
+	return source.Compose(fetcher{fake}, a)
 }
