@@ -89,8 +89,10 @@ func TestAll(t *testing.T) {
 	if err := probe.Validate(p); err != nil {
 		t.Error(err)
 	}
-	if err := probe.Validate(probe.All(nil)); err == nil {
-		t.Error("a nil probe is accepted")
+	for _, missing := range []probe.Probe{nil, probe.Func(nil)} {
+		if err := probe.Validate(probe.All(step(1, nil), missing)); err == nil {
+			t.Errorf("a nil probe is accepted: %T", missing)
+		}
 	}
 }
 

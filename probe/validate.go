@@ -6,7 +6,7 @@ import "errors"
 // have, an empty statement, a nil probe. A pool calls it when it is made. Probes of other packages take part by
 // having a method Validate() error.
 func Validate(p Probe) error {
-	if p == nil {
+	if f, ok := p.(Func); p == nil || ok && f == nil {
 		return errors.New("probe: a probe is nil")
 	}
 	if v, ok := p.(interface{ Validate() error }); ok {
