@@ -24,6 +24,7 @@ const (
 // closing is the end of a pool. It happens once; Close waits for it, and Shutdown hurries it.
 type closing struct {
 	begin  sync.Once
+	begun  atomic.Bool   // nothing is refreshed any more
 	all    atomic.Bool   // hijacked connections are closed as well
 	hurry  chan struct{} // closed when connections need not come home any more
 	hasten sync.Once
@@ -36,9 +37,9 @@ func newClosing() closing {
 }
 
 // Close closes the pool as pgxpool does: it rejects further acquires and waits for all connections to come
-// back, however long that takes, then gives the credentials back. Meanwhile nothing is refreshed, and nothing is
-// closed for its credential's end; use Shutdown where connections may be held for long. Hijacked connections stay
-// their owners'; while there are any, no credential is given back. It may be called again.
+// back, however long that takes, then gives the credentials back. Meanwhile nothing is refreshed, and what is still
+// in use when its credential ends is closed then; use Shutdown where connections may be held for long. Hijacked
+// connections stay their owners'; while there are any, no credential is given back. It may be called again.
 func (p *Pool) Close() {
 	p.beginClosing()
 	<-p.closing.done
@@ -80,7 +81,10 @@ func drainContext(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (p *Pool) beginClosing() {
-	p.closing.begin.Do(func() { go p.close() })
+	p.closing.begin.Do(func() {
+		p.closing.begun.Store(true)
+		go p.close()
+	})
 }
 
 // close is the end of the pool, in a goroutine of its own.
@@ -88,10 +92,14 @@ func (p *Pool) close() {
 	defer close(p.closing.done)
 	p.engine.Cancel()
 	p.handover.stop()
+	p.ends.kick() // the end of the login in use is its to call now
 	abandoned := p.closeInner()
 	if p.closing.all.Load() {
 		abandoned += p.cutOffAll() // what callers have taken out of the pool for good
 	}
+	p.ends.stop()
+	p.pings.stop()
+	p.reports.stop()
 	err := p.awaitEngine()
 	p.forgetVerified()
 	p.sessions.awaitLeaving()

@@ -124,7 +124,7 @@ func (p *Pool) watchErrors(next pgconn.PgErrorHandler, s *session) pgconn.PgErro
 		case mayMeanRevoked(err.Code):
 			p.sessions.suspected(s)
 		case err.Code == adminShutdown && s.conn.Load() != nil:
-			p.handover.sweep()
+			p.pings.kick()
 		}
 		if next == nil {
 			return !strings.EqualFold(err.Severity, "FATAL")

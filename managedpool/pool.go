@@ -59,6 +59,9 @@ type Pool struct {
 	engine   *refresh.Engine
 	sessions *registry
 	handover *handover
+	ends     *ends
+	reports  *reports
+	pings    *worker
 	headroom headroom
 
 	roleChecks limiter
@@ -143,6 +146,9 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	p.prepareUser = userPrepare(p.config)
 	p.sessions = newRegistry(p.sessionEnded)
 	p.handover = newHandover(p)
+	p.ends = newEnds(p)
+	p.reports = newReports(p)
+	p.pings = newWorker(func() { p.pingIdle(p.pings.ctx); p.handover.kick() })
 	p.headroom = newHeadroom(p.options.Headroom)
 	p.closing = newClosing()
 	p.engine = refresh.New(refresh.Config{
@@ -182,6 +188,7 @@ func (p *Pool) tell(e rekey.Event) {
 // sessionEnded is called when a session is gone.
 func (p *Pool) sessionEnded(s *session) {
 	p.leaveHeadroom(s)
+	p.reports.kick()
 	p.handover.kick()
 }
 

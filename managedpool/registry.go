@@ -172,15 +172,15 @@ func (r *registry) cleared(s *session) bool {
 }
 
 // takeDrained returns the superseded generations that have no session left and were not returned before.
-func (r *registry) takeDrained() []*generation {
+func (r *registry) takeDrained() []drainState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var drained []*generation
+	var drained []drainState
 	rest := r.old[:0:0]
 	for _, g := range r.old {
 		if g.conns == 0 {
 			g.drained = true
-			drained = append(drained, g)
+			drained = append(drained, drainStateOf(g))
 		} else {
 			rest = append(rest, g)
 		}
@@ -195,7 +195,9 @@ func (r *registry) draining() []drainState {
 	defer r.mu.Unlock()
 	var out []drainState
 	for _, g := range r.old {
-		out = append(out, drainState{generation: g, conns: g.conns})
+		if g.conns > 0 {
+			out = append(out, drainStateOf(g))
+		}
 	}
 	return out
 }
@@ -204,6 +206,13 @@ func (r *registry) draining() []drainState {
 type drainState struct {
 	generation *generation
 	conns      int
+	cancelled  int
+	superseded time.Time
+}
+
+// drainStateOf is called under the lock.
+func drainStateOf(g *generation) drainState {
+	return drainState{generation: g, conns: g.conns, cancelled: g.cancelled, superseded: g.superseded}
 }
 
 // withSessions returns every adopted generation that has sessions, oldest first.
@@ -314,11 +323,11 @@ func (r *registry) socketEnded(s *session, closed *socket) {
 	}
 }
 
-// countCancelled notes that n connections of g were closed under their users.
-func (r *registry) countCancelled(g *generation, n int) {
+// countCancelled notes that a connection of g is closed under its user.
+func (r *registry) countCancelled(g *generation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g.cancelled += n
+	g.cancelled++
 }
 
 // len returns how many sessions there are.

@@ -24,9 +24,6 @@ func (p *Pool) Status() Status {
 		s.AdoptedAt, s.NotAfter, s.Alternate = g.AdoptedAt, g.NotAfter, g.Alternate
 	}
 	for _, d := range p.sessions.draining() {
-		if d.conns == 0 {
-			continue
-		}
 		s.Draining = append(s.Draining, rekey.GenerationStatus{
 			Generation: d.generation.id(), Version: d.generation.credential.Version,
 			NotAfter: d.generation.notAfter(), Connections: d.conns,

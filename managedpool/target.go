@@ -22,13 +22,13 @@ func (p target) Publish(g *refresh.Generation) {
 	p.mu.Lock()
 	p.cur = next
 	p.mu.Unlock()
-	p.handover.hurry(old)
+	p.ends.hurry(old)
 	p.sessions.publish(next, takeOver, time.Now())
 	if first != nil {
 		p.handover.putSpare(first.session)
 	}
 	p.warnLifetime(g)
-	p.handover.kick()
+	p.kick()
 }
 
 // adopted returns the generation for g, with the session on which it was verified, if that is still there.
@@ -48,14 +48,14 @@ func (p target) Extend(g *refresh.Generation) {
 	current.ended.Store(false)
 	current.dead.Store(false)
 	p.sessions.look()
-	p.handover.kick()
+	p.kick()
 }
 
 // Expire ends everything that was made with g.
 func (p target) Expire(*refresh.Generation) {
 	p.current().ended.Store(true)
 	p.sessions.look()
-	p.handover.kick()
+	p.kick()
 }
 
 // Distrust keeps callers from connections whose role has lost everything. A refused password harms no open
@@ -66,7 +66,14 @@ func (p target) Distrust(_ *refresh.Generation, revoked bool) {
 	}
 	p.current().dead.Store(true)
 	p.sessions.look()
+	p.kick()
+}
+
+// kick makes the workers look at what has changed with the login in use, or with an earlier one.
+func (p target) kick() {
 	p.handover.kick()
+	p.ends.kick()
+	p.reports.kick()
 }
 
 // warnLifetime says once that connections are configured to live longer than their credentials.

@@ -52,7 +52,7 @@ func (p *Pool) verify(ctx context.Context, g *generation, inUse *refresh.Generat
 	session, err := p.tryVerify(ctx, g, inUse)
 	for n := 0; n < fullTries && sqlState(err) == tooManyConnections; n++ {
 		if n == 0 {
-			p.handover.giveUpIdle()
+			p.giveUpIdle()
 		}
 		select {
 		case <-time.After(fullPause << n):
@@ -205,7 +205,7 @@ func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 	}
 	g.dead.Store(true)
 	p.sessions.look()
-	p.handover.revoked(g, &rekey.VerifyError{
+	p.reports.revoked(g, &rekey.VerifyError{
 		Version: g.credential.Version, Class: rekey.VerifyRefused, SQLState: undefinedObject,
 		Err: errors.Join(errors.New("managedpool: the role of an open session no longer exists"), err),
 	})
