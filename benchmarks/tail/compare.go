@@ -31,42 +31,55 @@ func compare(ctx context.Context, o options, l load, issuer *testenv.Issuer) err
 		return err
 	}
 	defer managed.Close()
+	contenders := []contender{{"plain", plain, nil}, {"managed", managed, rotation.run}}
+	if o.floor {
+		beside := logins{issuer: issuer, conns: o.conns}
+		contenders = append(contenders, contender{"floor", plain, beside.run})
+	}
 	stopProfile, err := startProfile(o.profile)
 	if err != nil {
 		return err
 	}
 	defer stopProfile()
 
-	var t table
+	t := table{rounds: map[string][]result{}}
 	for n := range o.rounds {
-		if ctx.Err() != nil {
-			return ctx.Err()
+		for _, c := range contenders {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			r := c.round(ctx, o, l)
+			t.add(c.name, r)
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s %s\n", n+1, o.rounds, c.name, line(r))
 		}
-		p := round(ctx, o, l, plain, nil)
-		m := round(ctx, o, l, managed, rotation)
-		t.add(p, m)
-		fmt.Fprintf(os.Stderr, "round %d of %d: plain %s, managed %s\n", n+1, o.rounds, line(p), line(m))
 	}
 	t.print(os.Stdout, o, rotation.count)
 	return nil
 }
 
-// round warms a pool and loads it, rotating if there is something to rotate.
-func round(ctx context.Context, o options, l load, pool querier, r *rotation) result {
+// contender is a pool, and what happens beside its load.
+type contender struct {
+	name   string
+	pool   querier
+	beside func(ctx context.Context, every time.Duration) // nil: nothing
+}
+
+// round warms the pool and loads it.
+func (c contender) round(ctx context.Context, o options, l load) result {
 	warm, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
-	l.run(warm, pool)
+	l.run(warm, c.pool)
 	cancel()
 	ctx, cancel = context.WithTimeout(ctx, o.length)
 	defer cancel()
-	if r != nil {
+	if c.beside != nil {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			r.run(ctx, o.every)
+			c.beside(ctx, o.every)
 		}()
 		defer func() { <-done }()
 	}
-	return l.run(ctx, pool)
+	return l.run(ctx, c.pool)
 }
 
 func startProfile(path string) (stop func(), err error) {

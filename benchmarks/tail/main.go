@@ -1,6 +1,8 @@
 // Command tail measures what a rotation does to the latency of everybody else's queries: a managed pool that
 // rotates against a plain pgxpool that does not, on one private PostgreSQL, in rounds that take turns so that the
-// machine's moods hit both. It prints medians over the rounds, their ranges, and the ratios.
+// machine's moods hit both. It prints medians over the rounds, their ranges, and the ratios. With -floor there is a
+// third contender: a plain pool that keeps its connections, while as many logins are made beside it as a rotation needs.
+// What the managed pool is slower than that is what its hand-over costs; the rest is what logins cost.
 //
 //	go run ./tail -scenario quiet -rounds 9 -for 8s
 package main
@@ -23,6 +25,7 @@ func main() {
 	flag.DurationVar(&o.length, "for", 8*time.Second, "length of a round")
 	flag.DurationVar(&o.every, "every", time.Second, "time between rotations")
 	flag.IntVar(&o.conns, "conns", 10, "MaxConns of each pool")
+	flag.BoolVar(&o.floor, "floor", false, "compare with a plain pool beside which as many logins are made, too")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the managed rounds to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -40,6 +43,7 @@ type options struct {
 	length   time.Duration
 	every    time.Duration
 	conns    int
+	floor    bool
 	profile  string
 }
 

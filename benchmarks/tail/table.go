@@ -11,26 +11,35 @@ import (
 // quantiles are the percentiles that the table shows.
 var quantiles = []float64{50, 99, 99.9}
 
-// table collects the rounds of both contenders.
-type table struct{ plain, managed []result }
-
-func (t *table) add(plain, managed result) {
-	t.plain = append(t.plain, plain)
-	t.managed = append(t.managed, managed)
+// table collects the rounds of each contender, by name and in the order of their coming.
+type table struct {
+	names  []string
+	rounds map[string][]result
 }
 
+func (t *table) add(name string, r result) {
+	if !slices.Contains(t.names, name) {
+		t.names = append(t.names, name)
+	}
+	t.rounds[name] = append(t.rounds[name], r)
+}
+
+// print shows every contender against the first.
 func (t *table) print(to io.Writer, o options, rotations int) {
 	fmt.Fprintf(to, "%s, %d connections, a rotation every %v (%d in all), %d rounds of %v\n",
 		o.scenario, o.conns, o.every, rotations, o.rounds, o.length)
 	w := tabwriter.NewWriter(to, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tplain ms\trange\tmanaged ms\trange\tratio of medians\tmedian of ratios\t")
+	fmt.Fprintln(w, "\t\tms\trange\tratio of medians\tmedian of ratios\tfailed\t")
+	first := t.rounds[t.names[0]]
 	for _, q := range quantiles {
-		p, m := values(t.plain, q), values(t.managed, q)
-		fmt.Fprintf(w, "p%v\t%.2f\t%s\t%.2f\t%s\t%.2f\t%.2f\t\n", q, median(p), span(p), median(m), span(m),
-			median(m)/median(p), median(ratios(m, p)))
+		plain := values(first, q)
+		for _, name := range t.names {
+			v := values(t.rounds[name], q)
+			fmt.Fprintf(w, "p%v\t%s\t%.2f\t%s\t%.2f\t%.2f\t%d\t\n", q, name, median(v), span(v),
+				median(v)/median(plain), median(ratios(v, plain)), failed(t.rounds[name]))
+		}
 	}
 	w.Flush()
-	fmt.Fprintf(to, "failed: plain %d, managed %d\n", failed(t.plain), failed(t.managed))
 }
 
 // values returns one percentile of each round, in milliseconds.
