@@ -138,7 +138,12 @@ func (p *Pool) closeInner() int {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		p.inner.Close()
+		var closes sync.WaitGroup
+		for _, b := range p.open() {
+			closes.Go(b.pool.Close)
+		}
+		closes.Wait()
+		p.retiring.Wait()
 	}()
 	select {
 	case <-closed:

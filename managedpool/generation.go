@@ -4,16 +4,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/source"
 )
 
-// generation is a credential and the pgxpool whose connections are made with it. In place, all generations
-// share one pgxpool.
+// generation is a credential and the pgxpool that its connections are in. In place, all generations share one.
 type generation struct {
-	pool       *pgxpool.Pool
+	backing    *backing
 	credential source.Credential
 	endpoint   endpoint
 
@@ -32,8 +29,8 @@ type generation struct {
 	heir       *generation // same login, newer password: sessions being made will belong to it
 }
 
-func newGeneration(pool *pgxpool.Pool, c source.Credential, e endpoint) *generation {
-	return &generation{pool: pool, credential: c, endpoint: e}
+func newGeneration(b *backing, c source.Credential, e endpoint) *generation {
+	return &generation{backing: b, credential: c, endpoint: e}
 }
 
 // id is the engine's number of the generation, zero before it is adopted.

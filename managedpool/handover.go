@@ -55,6 +55,7 @@ func (h *handover) stop() {
 // replace goes on until no old connection is left, or nothing can be done before the next kick.
 func (h *handover) replace() {
 	for h.ctx.Err() == nil {
+		h.pool.closeEmpty()
 		old := len(h.pool.sessions.draining())
 		switch {
 		case old == 0 && !h.spare.filled():
@@ -67,10 +68,11 @@ func (h *handover) replace() {
 	}
 }
 
-// mayGo reports whether s, which comes home, may be closed: it is of an old generation, and the hand-over waits
-// for one to go.
+// mayGo reports whether s, which comes home, may be closed: it is of an old generation, the hand-over waits for one
+// to go, and nobody waits for s.
 func (h *handover) mayGo(s *session) bool {
-	if s.generation.Load() == h.pool.current() || !h.allowed.CompareAndSwap(true, false) {
+	g := s.generation.Load()
+	if g == h.pool.current() || g.backing.waiting.Load() > 0 || !h.allowed.CompareAndSwap(true, false) {
 		return false
 	}
 	h.went <- s // there is room: allowed is set once for each that is taken out

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // settleSpare finds a place for a spare session when no old connection is left: an empty pool takes it as its
 // first connection, another has no use for it.
 func (h *handover) settleSpare() {
-	if h.pool.inner.Stat().TotalConns() == 0 {
+	if h.current().Stat().TotalConns() == 0 {
 		h.absorb()
 	}
 	h.dropSpare()
@@ -60,7 +62,7 @@ func (h *handover) replaceOne() {
 // fill sees to it that the spare session, if there still is one, takes the place of the one that went: a caller
 // who waits for a connection adopts it at once, else the pool does.
 func (h *handover) fill() {
-	if h.pool.inner.Stat().IdleConns() > 0 && h.spare.filled() {
+	if h.current().Stat().IdleConns() > 0 && h.spare.filled() {
 		h.absorb() // nobody waits
 		return
 	}
@@ -77,8 +79,7 @@ func (h *handover) fill() {
 
 // roomLeft reports whether pgxpool may make another connection as it is.
 func (h *handover) roomLeft() bool {
-	stat := h.pool.inner.Stat()
-	return stat.TotalConns() < stat.MaxConns()
+	return h.pool.hasRoom(h.pool.ahead())
 }
 
 // replaceable reports whether any of the old connections is still pgxpool's: those that were hijacked are
@@ -86,8 +87,8 @@ func (h *handover) roomLeft() bool {
 // use, this says no too early, and the rest goes when the hand-over is late.
 func (h *handover) replaceable() bool {
 	old, all := h.pool.sessions.count()
-	stat := h.pool.inner.Stat()
-	hijacked := all - int(stat.TotalConns()-stat.ConstructingConns())
+	t := h.pool.totals()
+	hijacked := all - (t.all - t.constructing)
 	return old > max(0, hijacked)
 }
 
@@ -100,7 +101,7 @@ func (h *handover) makeSpare() error {
 	ctx, cancel := context.WithTimeout(h.ctx, spareTimeout)
 	defer cancel()
 	g := h.pool.current()
-	config, err := h.pool.dialConfig(ctx)
+	config, err := g.backing.dialConfig(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func (h *handover) makeSpare() error {
 		return errNoPlace
 	}
 	s := h.pool.sessions.beginExtra(g)
-	session, err := h.pool.logInAs(ctx, s, g, config)
+	session, err := h.pool.logInAs(ctx, s, g, &config.Config)
 	if err != nil {
 		h.refused(g, err)
 		return err
@@ -125,6 +126,9 @@ func (h *handover) refused(g *generation, err error) {
 	}
 }
 
+// current returns the pgxpool in use.
+func (h *handover) current() *pgxpool.Pool { return h.pool.current().backing.pool }
+
 // absorb makes pgxpool adopt the spare session at once, instead of at its next need. pgxpool makes no
 // connection while one is idle, so the idle ones are held for the moment that the connect takes to begin.
 func (h *handover) absorb() {
@@ -137,7 +141,7 @@ func (h *handover) absorb() {
 
 	ctx, cancel := context.WithTimeout(h.ctx, absorbLimit)
 	defer cancel()
-	conn, err := h.pool.inner.Acquire(withErrand(ctx, &errand{dialing: giveBack}))
+	conn, err := h.current().Acquire(withErrand(ctx, &errand{dialing: giveBack}))
 	if err == nil {
 		conn.Release()
 	}

@@ -12,43 +12,46 @@ import (
 )
 
 // install puts the pool's hooks into config, a copy of the user's, in front of or behind the user's own.
-func (p *Pool) install(config *Config) {
-	user := p.config
-	config.BeforeConnect = p.beforeConnect
-	config.PrepareConn = p.prepareConn
+func (b *backing) install(config *Config) {
+	user := b.config
+	config.BeforeConnect = b.beforeConnect
+	config.PrepareConn = b.prepareConn
 	config.BeforeAcquire = nil //lint:ignore SA1019 users may still set it
-	config.AfterConnect = p.afterConnect
-	config.BeforeClose = p.beforeClose
+	config.AfterConnect = b.afterConnect
+	config.BeforeClose = b.beforeClose
 	if user.AfterRelease != nil {
-		config.AfterRelease = p.afterRelease
+		config.AfterRelease = b.afterRelease
 	}
-	config.ShouldPing = p.shouldPing
-	config.ConnConfig.Tracer = newPoolTracer(p, user.ConnConfig.Tracer)
+	config.ShouldPing = b.shouldPing
+	config.ConnConfig.Tracer = newPoolTracer(b, user.ConnConfig.Tracer)
 }
 
 // beforeConnect runs the user's hook, then routes the connect to a session that the pool logs in itself.
-func (p *Pool) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
+func (b *backing) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
 	if e := errandOf(ctx); e != nil && e.dialing != nil {
 		e.dialing()
 	}
-	if err := p.prepareConfig(ctx, config); err != nil {
+	if err := b.admit(ctx); err != nil {
 		return err
 	}
-	if user := p.current().credential.Username; user != "" {
+	if err := b.prepareConfig(ctx, config); err != nil {
+		return err
+	}
+	if user := b.owner.current().credential.Username; user != "" {
 		config.User = user // for the texts of errors; the login is decided when the session is made
 	}
 	login := config.Config.Copy()
-	next := func(ctx context.Context) (*standby.Session, error) { return p.nextSession(ctx, login) }
+	next := func(ctx context.Context) (*standby.Session, error) { return b.owner.nextSession(ctx, b, login) }
 	standby.Route(&config.Config, next, adopt)
 	return nil
 }
 
 // prepareConfig gives config the user's tracer back, whose place in the pool's configuration the pool's own
 // has taken, and runs the user's BeforeConnect.
-func (p *Pool) prepareConfig(ctx context.Context, config *pgx.ConnConfig) error {
-	config.Tracer = p.config.ConnConfig.Tracer
-	if p.config.BeforeConnect != nil {
-		return p.config.BeforeConnect(ctx, config)
+func (b *backing) prepareConfig(ctx context.Context, config *pgx.ConnConfig) error {
+	config.Tracer = b.config.ConnConfig.Tracer
+	if b.config.BeforeConnect != nil {
+		return b.config.BeforeConnect(ctx, config)
 	}
 	return nil
 }
@@ -61,14 +64,14 @@ func adopt(conn *pgconn.PgConn, from *standby.Session) {
 }
 
 // prepareConn is asked about every connection that is about to be handed out.
-func (p *Pool) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error) {
-	if p.sessions.attention.Load() == 0 && p.prepareUser == nil {
+func (b *backing) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	if b.owner.sessions.attention.Load() == 0 && b.prepareUser == nil {
 		return true, nil
 	}
-	return p.prepareSlowly(ctx, conn)
+	return b.prepareSlowly(ctx, conn)
 }
 
-func (p *Pool) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, error) {
+func (b *backing) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	s := sessionOf(conn)
 	if e := errandOf(ctx); e != nil {
 		if e.refuse != nil && e.refuse(s) {
@@ -84,8 +87,8 @@ func (p *Pool) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, error) 
 	if s.generation.Load().useless() {
 		return false, nil
 	}
-	if p.prepareUser != nil {
-		return p.prepareUser(ctx, conn)
+	if b.prepareUser != nil {
+		return b.prepareUser(ctx, conn)
 	}
 	return true, nil
 }
@@ -106,8 +109,8 @@ const pingAfter = time.Second
 
 // shouldPing decides as pgxpool or the user's hook does. Idle connections that the pool itself took a moment ago
 // look used, and are taken for such that were idle for long. The pool's own errands do not ping.
-func (p *Pool) shouldPing(ctx context.Context, params pgxpool.ShouldPingParams) bool {
-	if p.sessions.errandAgo.Load() && params.IdleDuration <= pingAfter {
+func (b *backing) shouldPing(ctx context.Context, params pgxpool.ShouldPingParams) bool {
+	if b.owner.sessions.errandAgo.Load() && params.IdleDuration <= pingAfter {
 		if errandOf(ctx) != nil {
 			return false
 		}
@@ -115,16 +118,16 @@ func (p *Pool) shouldPing(ctx context.Context, params pgxpool.ShouldPingParams) 
 			params.IdleDuration = pingAfter + 1
 		}
 	}
-	if p.config.ShouldPing != nil {
-		return p.config.ShouldPing(ctx, params)
+	if b.config.ShouldPing != nil {
+		return b.config.ShouldPing(ctx, params)
 	}
 	return params.IdleDuration > pingAfter
 }
 
 // afterConnect runs the user's hook; after it the connection is one that callers can get.
-func (p *Pool) afterConnect(ctx context.Context, conn *pgx.Conn) error {
-	if p.config.AfterConnect != nil {
-		if err := p.config.AfterConnect(ctx, conn); err != nil {
+func (b *backing) afterConnect(ctx context.Context, conn *pgx.Conn) error {
+	if b.config.AfterConnect != nil {
+		if err := b.config.AfterConnect(ctx, conn); err != nil {
 			return err
 		}
 	}
@@ -132,41 +135,54 @@ func (p *Pool) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// released lets go of a connection that should not go back.
-func (p *Pool) released(conn *pgx.Conn, s *session) {
-	if p.sessions.cleared(s) {
-		p.checkRole(conn, s)
+// tryAfterConnect runs the user's AfterConnect, and his BeforeClose for whatever the former has set up: the
+// connection as he saw it ends here.
+func (b *backing) tryAfterConnect(ctx context.Context, conn *pgx.Conn) error {
+	if b.config.AfterConnect == nil {
+		return nil
 	}
-	if s.generation.Load().leaves() || p.handover.mayGo(s) {
-		p.closeNow(conn, s)
+	if err := b.config.AfterConnect(ctx, conn); err != nil {
+		return err
+	}
+	b.userBeforeClose(conn)
+	return nil
+}
+
+// released lets go of a connection that should not go back.
+func (b *backing) released(conn *pgx.Conn, s *session) {
+	if b.owner.sessions.cleared(s) {
+		b.owner.checkRole(conn, s)
+	}
+	if s.generation.Load().leaves() || b.owner.handover.mayGo(s) {
+		b.closeNow(conn, s)
 	}
 }
 
 // afterRelease asks the user's hook, but not about what the pool itself had taken.
-func (p *Pool) afterRelease(conn *pgx.Conn) bool {
+func (b *backing) afterRelease(conn *pgx.Conn) bool {
 	if s := sessionOf(conn); s != nil && s.held.Swap(false) {
 		return true
 	}
-	return p.config.AfterRelease(conn)
+	return b.config.AfterRelease(conn)
 }
 
 // beforeClose runs the user's hook, says goodbye, and waits for the server to end the session: the place in
 // the pool must not be free before the session is gone.
-func (p *Pool) beforeClose(conn *pgx.Conn) {
+func (b *backing) beforeClose(conn *pgx.Conn) {
 	s := sessionOf(conn)
 	if s == nil {
-		p.userBeforeClose(conn)
+		b.userBeforeClose(conn)
 		return
 	}
-	p.closeNow(conn, s)
+	b.closeNow(conn, s)
 	s.await()
 }
 
 // closeNow closes a connection that its caller has to himself.
-func (p *Pool) closeNow(conn *pgx.Conn, s *session) {
+func (b *backing) closeNow(conn *pgx.Conn, s *session) {
 	s.leaving.Store(true)
 	if !s.said.Swap(true) {
-		p.userBeforeClose(conn)
+		b.userBeforeClose(conn)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
 	defer cancel()
@@ -177,8 +193,8 @@ func (p *Pool) closeNow(conn *pgx.Conn, s *session) {
 // server does not take at once is not worth a caller's time.
 const goodbyeTimeout = time.Second
 
-func (p *Pool) userBeforeClose(conn *pgx.Conn) {
-	if p.config.BeforeClose != nil {
-		p.config.BeforeClose(conn)
+func (b *backing) userBeforeClose(conn *pgx.Conn) {
+	if b.config.BeforeClose != nil {
+		b.config.BeforeClose(conn)
 	}
 }

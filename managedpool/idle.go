@@ -15,7 +15,9 @@ import (
 // call counts.
 func (p *Pool) borrowIdle(ctx context.Context, e *errand) (conns []*pgxpool.Conn, giveBack func()) {
 	p.sessions.errand(1)
-	conns = p.inner.AcquireAllIdle(withErrand(ctx, e))
+	for _, b := range p.open() {
+		conns = append(conns, b.pool.AcquireAllIdle(withErrand(ctx, e))...)
+	}
 	return conns, sync.OnceFunc(func() {
 		for _, c := range conns {
 			c.Release()

@@ -20,11 +20,14 @@ const defaultConnectTimeout = 2 * time.Minute
 // nextSession gives a connect its session: the spare one, or one that is logged in now. While the server
 // refuses the login in use it waits for a better one, within MaxHold; a caller whose own context ends sooner
 // has left by then, and the connection goes to the next.
-func (p *Pool) nextSession(ctx context.Context, config *pgconn.Config) (*standby.Session, error) {
+func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Config) (*standby.Session, error) {
 	deadline := time.Now().Add(p.options.MaxHold)
 	hold, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for {
+		if p.current().backing != b {
+			return nil, errMoved
+		}
 		if spare := p.handover.takeSpare(); spare != nil {
 			return spare, nil
 		}

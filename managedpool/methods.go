@@ -18,7 +18,11 @@ import (
 
 // Acquire returns a connection. Its errors may wrap ErrCredentialExpired, ErrLoginRefused and ErrClosed.
 func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
-	c, err := p.pool().Acquire(ctx)
+	if p.inner == nil {
+		c, err := p.acquire(ctx)
+		return c, p.because(err)
+	}
+	c, err := p.inner.Acquire(ctx)
 	return c, p.because(err)
 }
 
@@ -51,28 +55,68 @@ func (p *Pool) AcquireFunc(ctx context.Context, f func(*Conn) error) error {
 }
 
 // AcquireAllIdle acquires every idle connection.
-func (p *Pool) AcquireAllIdle(ctx context.Context) []*Conn { return p.pool().AcquireAllIdle(ctx) }
+func (p *Pool) AcquireAllIdle(ctx context.Context) []*Conn {
+	var idle []*Conn
+	for _, b := range p.open() {
+		idle = append(idle, b.pool.AcquireAllIdle(ctx)...)
+	}
+	return idle
+}
 
 // Exec executes sql on a connection of the pool.
 func (p *Pool) Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error) {
-	tag, err := p.pool().Exec(ctx, sql, arguments...)
-	return tag, p.because(err)
+	if p.inner != nil {
+		tag, err := p.inner.Exec(ctx, sql, arguments...)
+		return tag, p.because(err)
+	}
+	c, err := p.Acquire(ctx)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	defer c.Release()
+	return c.Exec(ctx, sql, arguments...)
 }
 
 // Query executes sql and returns its rows, which hold a connection until they are closed.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	rows, err := p.pool().Query(ctx, sql, args...)
-	return rows, p.because(err)
+	if p.inner != nil {
+		rows, err := p.inner.Query(ctx, sql, args...)
+		return rows, p.because(err)
+	}
+	c, err := p.Acquire(ctx)
+	if err != nil {
+		return failedRows{err: err}, err
+	}
+	rows, err := c.Query(ctx, sql, args...)
+	if err != nil {
+		c.Release()
+		return rows, err
+	}
+	return &borrowedRows{Rows: rows, conn: c}, nil
 }
 
 // QueryRow executes sql and returns its first row, whose Scan returns the error and the connection.
 func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return p.pool().QueryRow(ctx, sql, args...)
+	if p.inner != nil {
+		return p.inner.QueryRow(ctx, sql, args...)
+	}
+	c, err := p.Acquire(ctx)
+	if err != nil {
+		return failedRow{err}
+	}
+	return &borrowedRow{row: c.QueryRow(ctx, sql, args...), conn: c}
 }
 
 // SendBatch sends a batch; its results hold a connection until they are closed.
 func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
-	return p.pool().SendBatch(ctx, b)
+	if p.inner != nil {
+		return p.inner.SendBatch(ctx, b)
+	}
+	c, err := p.Acquire(ctx)
+	if err != nil {
+		return pgx.FailedBatchResults(b, err)
+	}
+	return newBorrowedBatch(c.SendBatch(ctx, b), c)
 }
 
 // Begin begins a transaction.
@@ -80,14 +124,34 @@ func (p *Pool) Begin(ctx context.Context) (pgx.Tx, error) { return p.BeginTx(ctx
 
 // BeginTx begins a transaction with options.
 func (p *Pool) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error) {
-	tx, err := p.pool().BeginTx(ctx, options)
-	return tx, p.because(err)
+	if p.inner != nil {
+		tx, err := p.inner.BeginTx(ctx, options)
+		return tx, p.because(err)
+	}
+	c, err := p.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tx, err := c.BeginTx(ctx, options)
+	if err != nil {
+		c.Release()
+		return nil, err
+	}
+	return &borrowedTx{Tx: tx, conn: c}, nil
 }
 
 // CopyFrom copies rows into a table.
 func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	n, err := p.pool().CopyFrom(ctx, table, columns, rows)
-	return n, p.because(err)
+	if p.inner != nil {
+		n, err := p.inner.CopyFrom(ctx, table, columns, rows)
+		return n, p.because(err)
+	}
+	c, err := p.Acquire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Release()
+	return c.CopyFrom(ctx, table, columns, rows)
 }
 
 // Ping executes an empty statement. It does not prove that the login still works: PostgreSQL answers it even
@@ -97,18 +161,23 @@ func (p *Pool) Ping(ctx context.Context) error {
 }
 
 // Reset closes all connections, those in use when they come back.
-func (p *Pool) Reset() { p.pool().Reset() }
+func (p *Pool) Reset() {
+	for _, b := range p.open() {
+		b.pool.Reset()
+	}
+}
 
-// Stat returns the statistics of the pgxpool in use. Connections that the pool itself has taken for a moment,
-// in a hand-over, count as acquired. A new pool begins with one connection and one acquire: the session on which the
-// credential was verified.
-func (p *Pool) Stat() *Stat { return p.pool().Stat() }
+// Stat returns the statistics of the pgxpool in use; in Replace mode that is the current generation's. Connections
+// that the pool itself has taken for a moment, in a hand-over, count as acquired. A new pool begins with one
+// connection and one acquire: the session on which the credential was verified.
+func (p *Pool) Stat() *Stat { return p.current().backing.pool.Stat() }
 
-// Config returns a copy of the configuration that the pool was made with.
+// Config returns a copy of the configuration that the pool was made with, without what NextConfig has changed since.
 func (p *Pool) Config() *Config { return p.config.Copy() }
 
 // Unwrap returns the pgxpool beneath, for libraries that take the concrete type. It is the same for the life of
-// the pool and follows the credentials as the pool does. Close it through the Pool only.
+// the pool and follows the credentials as the pool does. Close it through the Pool only. In Replace mode there is no
+// such thing: it returns nil.
 func (p *Pool) Unwrap() *pgxpool.Pool { return p.inner }
 
 // Refresh asks the source now and waits for the outcome: nil when the login in use is what the source says, or

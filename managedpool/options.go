@@ -1,12 +1,14 @@
 package managedpool
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/leasetimer"
 	"github.com/rekeyhq/rekey/probe"
+	"github.com/rekeyhq/rekey/source"
 )
 
 // Defaults of Options.
@@ -60,6 +62,15 @@ type Options struct {
 	// at the longest; leases are still renewed. Default to 5 and 30 seconds.
 	BreakerFailures int
 	BreakerOpen     time.Duration
+
+	// Mode says what a rotation replaces: InPlace, the default, connections; Replace the whole pgxpool.
+	Mode Mode
+
+	// NextConfig changes the configuration of the pgxpool that a credential gets in Replace mode: its size, its
+	// TLS, where it connects. config is a copy of the pool's own, to be changed in place; next is the credential,
+	// whose login is set later. An error refuses the credential for now. It must return soon after ctx ends and
+	// is called for each verification. Defaults to none.
+	NextConfig func(ctx context.Context, next source.Credential, config *Config) error
 
 	// Headroom is how many sessions beyond MaxConns the pool may have, for verifying a credential and for
 	// making a connection before the one it replaces goes. Defaults to 1.
@@ -142,6 +153,10 @@ func (o *Options) validate() error {
 		return optionError("Jitter", "must lie between 0 and 1, or be -1, is %v", o.Jitter)
 	case o.BreakerFailures < 0:
 		return optionError("BreakerFailures", "must not be negative, is %d", o.BreakerFailures)
+	case o.Mode != InPlace && o.Mode != Replace:
+		return optionError("Mode", "must be InPlace or Replace, is %v", o.Mode)
+	case o.NextConfig != nil && o.Mode != Replace:
+		return optionError("NextConfig", "needs Mode: Replace")
 	case o.Headroom < 0:
 		return optionError("Headroom", "must not be negative, is %d", o.Headroom)
 	}

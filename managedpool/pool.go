@@ -36,8 +36,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rekeyhq/rekey"
@@ -50,15 +48,17 @@ type Pool struct {
 	mu  sync.RWMutex // guards cur; held to copy or replace the pointer, never across I/O
 	cur *generation  // the credential in use, and the pgxpool that its connections are in
 
-	config      *Config // a copy of the caller's
-	options     Options
-	endpoints   []endpointRule
-	prepareUser func(context.Context, *pgx.Conn) (bool, error)
+	config    *Config // a copy of the caller's
+	options   Options
+	endpoints []endpointRule
 
-	inner    *pgxpool.Pool // of every generation: in place, one pgxpool serves for life
+	backings []*backing     // guarded by mu, and replaced, not changed: every pgxpool that may have connections
+	inner    *pgxpool.Pool  // in place: the one that serves for life; nil in Replace mode
+	retiring sync.WaitGroup // pgxpools that are being closed
 	engine   *refresh.Engine
 	sessions *registry
 	handover *handover
+	router   *router
 	ends     *ends
 	reports  *reports
 	pings    *worker
@@ -92,16 +92,16 @@ func NewWithConfig(ctx context.Context, config *Config, src source.Source, opts 
 	if err != nil {
 		return nil, err
 	}
-	inner := config.Copy()
-	p.install(inner)
-	p.cur = newGeneration(nil, source.Credential{}, endpoint{}) // MinConns are dialled from the next line on
-	p.inner, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), inner)
-	if err != nil {
+	b := newBacking(p, p.config)
+	p.cur = newGeneration(b, source.Credential{}, endpoint{}) // MinConns are dialled from the next line on
+	if err := b.open(ctx); err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	p.cur = newGeneration(p.inner, source.Credential{}, endpoint{})
-	p.mu.Unlock()
+	close(b.published)
+	p.backings = []*backing{b}
+	if p.options.Mode == InPlace {
+		p.inner = b.pool
+	}
 	p.warnWeak()
 	p.engine.Start()
 	if p.options.Lazy {
@@ -143,9 +143,9 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 		return nil, err
 	}
 	p.endpoints, _ = parseEndpoints(p.options.AllowEndpoints) // validate has seen them
-	p.prepareUser = userPrepare(p.config)
 	p.sessions = newRegistry(p.sessionEnded)
 	p.handover = newHandover(p)
+	p.router = newRouter(p)
 	p.ends = newEnds(p)
 	p.reports = newReports(p)
 	p.pings = newWorker(func() { p.pingIdle(p.pings.ctx); p.handover.kick() })
@@ -168,9 +168,12 @@ func (p *Pool) current() *generation {
 	return g
 }
 
-// pool returns the pgxpool in use. In place, that is the same one in every generation, so an acquire need not take
-// the lock: with eight callers on two cores that would cost a sixth of it.
-func (p *Pool) pool() *pgxpool.Pool { return p.inner }
+// open returns the pgxpool in use and those of earlier generations that may still have connections.
+func (p *Pool) open() []*backing {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.backings
+}
 
 // serves reports whether a connection can be made with the login in use.
 func (p *Pool) serves() bool { return p.engine.View().Usable() }
@@ -197,13 +200,4 @@ func (p *Pool) leaveHeadroom(s *session) {
 	if s.extra.Swap(false) {
 		p.headroom.release()
 	}
-}
-
-// dialConfig returns the configuration that a connect would start from, the user's BeforeConnect applied.
-func (p *Pool) dialConfig(ctx context.Context) (*pgconn.Config, error) {
-	config := p.config.ConnConfig.Copy()
-	if err := p.prepareConfig(ctx, config); err != nil {
-		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", withoutConfig(err))
-	}
-	return &config.Config, nil
 }

@@ -90,7 +90,7 @@ func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
 	r.current = next
 	if takeOver {
 		for _, g := range r.old {
-			if g.sameLogin(next) && !g.useless() {
+			if g.backing == next.backing && g.sameLogin(next) && !g.useless() {
 				r.inherit(g, next)
 			}
 		}
@@ -321,6 +321,18 @@ func (r *registry) socketEnded(s *session, closed *socket) {
 	if over {
 		r.end(s)
 	}
+}
+
+// has reports whether there are sessions that b's connections could be on.
+func (r *registry) has(b *backing) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.sessions {
+		if s.generation.Load().backing == b {
+			return true
+		}
+	}
+	return false
 }
 
 // countCancelled notes that a connection of g is closed under its user.

@@ -2,11 +2,13 @@ package managedpool
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/leasetimer"
 	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/standby"
 )
 
 // The methods of this file, and Verify, are what the engine drives the pool with; see refresh.Target. They are
@@ -18,27 +20,39 @@ func (p target) Publish(g *refresh.Generation) {
 	next, first := p.adopted(g)
 	next.snapshot.Store(g)
 	takeOver := !p.options.ReplaceSameLogin
-	old := p.current()
-	p.mu.Lock()
-	p.cur = next
-	p.mu.Unlock()
+	old := p.swap(next)
 	p.ends.hurry(old)
 	p.sessions.publish(next, takeOver, time.Now())
 	if first != nil {
-		p.handover.putSpare(first.session)
+		p.handover.putSpare(first)
 	}
 	p.warnLifetime(g)
 	p.kick()
 }
 
+// swap puts next, and its pgxpool, in the place of the generation in use, which it returns.
+func (p target) swap(next *generation) (old *generation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old = p.cur
+	p.cur = next
+	if b := next.backing; b != old.backing {
+		p.backings = append(slices.Clip(p.backings), b)
+		close(b.published)
+	}
+	return old
+}
+
 // adopted returns the generation for g, with the session on which it was verified, if that is still there.
-func (p target) adopted(g *refresh.Generation) (*generation, *verified) {
-	if v := p.takeVerified(g.Credential.Version); v != nil {
+func (p target) adopted(g *refresh.Generation) (*generation, *standby.Session) {
+	if v := p.takeVerified(); v != nil && v.generation.credential.Version == g.Credential.Version {
 		v.generation.credential = g.Credential
-		return v.generation, v
+		return v.generation, v.session
+	} else if v != nil {
+		v.discard()
 	}
 	e, _ := endpointOf(g.Credential, &p.config.ConnConfig.Config, p.endpoints) // Verify has allowed it
-	return newGeneration(p.inner, g.Credential, e), nil
+	return newGeneration(p.current().backing, g.Credential, e), nil
 }
 
 // Extend takes over the times of a renewed lease; the login is the same, and works.

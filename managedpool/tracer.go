@@ -11,7 +11,7 @@ import (
 // poolTracer is what pgxpool takes for the user's tracer: it hears of every release, inline and without a
 // goroutine. Connections get the user's own tracer in beforeConnect, so queries are not slowed by this one.
 type poolTracer struct {
-	pool    *Pool
+	backing *backing
 	release pgxpool.ReleaseTracer // the user's, or nil
 }
 
@@ -21,8 +21,8 @@ type acquireTracer struct {
 	acquire pgxpool.AcquireTracer
 }
 
-func newPoolTracer(p *Pool, user pgx.QueryTracer) pgx.QueryTracer {
-	t := poolTracer{pool: p}
+func newPoolTracer(b *backing, user pgx.QueryTracer) pgx.QueryTracer {
+	t := poolTracer{backing: b}
 	t.release, _ = user.(pgxpool.ReleaseTracer)
 	if acquire, ok := user.(pgxpool.AcquireTracer); ok {
 		return &acquireTracer{poolTracer: t, acquire: acquire}
@@ -40,7 +40,7 @@ func (t *poolTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEnd
 
 // TraceRelease is on every release's way. While nothing is unusual it costs one atomic load.
 func (t *poolTracer) TraceRelease(pool *pgxpool.Pool, data pgxpool.TraceReleaseData) {
-	if t.pool.sessions.attention.Load() != 0 {
+	if t.backing.owner.sessions.attention.Load() != 0 {
 		t.releaseSlowly(pool, data)
 	} else if t.release != nil {
 		t.release.TraceRelease(pool, data)
@@ -51,14 +51,15 @@ func (t *poolTracer) releaseSlowly(pool *pgxpool.Pool, data pgxpool.TraceRelease
 	s := sessionOf(data.Conn)
 	if s.held.Load() {
 		// With a user's AfterRelease, pgxpool asks that next, and it must know as well.
-		s.held.Store(t.pool.config.AfterRelease != nil)
+		s.held.Store(t.backing.config.AfterRelease != nil)
 		return
 	}
 	if t.release != nil {
 		t.release.TraceRelease(pool, data)
 	}
 	s.usedAt.Store(time.Now().UnixNano())
-	t.pool.released(data.Conn, s)
+	t.backing.released(data.Conn, s)
+	t.backing.owner.router.released()
 }
 
 func (t *acquireTracer) TraceAcquireStart(ctx context.Context, pool *pgxpool.Pool, data pgxpool.TraceAcquireStartData) context.Context {

@@ -26,7 +26,17 @@ const (
 // verified is a session that has passed verification, and the generation that it will be the first of.
 type verified struct {
 	generation *generation
-	session    *standby.Session
+	session    *standby.Session // nil once it has waited for too long
+}
+
+// discard closes what was verified for nothing.
+func (v *verified) discard() {
+	if v.session != nil {
+		v.session.Close()
+	}
+	if b := v.generation.backing; b.pool != nil && !b.isPublished() {
+		b.pool.Close()
+	}
 }
 
 // Verify logs in with next on a connection beside the pool and asks the probe. A session that has passed
@@ -37,12 +47,23 @@ func (p target) Verify(ctx context.Context, next source.Credential, inUse *refre
 	if err != nil {
 		return refuse(next.Version, err)
 	}
-	g := newGeneration(p.inner, next, e)
+	b, err := p.backingFor(ctx, next, e)
+	if err != nil {
+		return refuse(next.Version, err)
+	}
+	g := newGeneration(b, next, e)
 	session, err := p.verify(ctx, g, inUse)
 	if err != nil {
 		return err
 	}
-	p.keepVerified(&verified{generation: g, session: session})
+	v := &verified{generation: g, session: session}
+	if b.pool == nil {
+		if err := b.open(ctx); err != nil {
+			v.discard()
+			return refuse(next.Version, err)
+		}
+	}
+	p.keepVerified(v)
 	return nil
 }
 
@@ -65,9 +86,9 @@ func (p *Pool) verify(ctx context.Context, g *generation, inUse *refresh.Generat
 }
 
 func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Generation) (*standby.Session, error) {
-	config := p.config.ConnConfig.Copy()
-	if err := p.prepareConfig(ctx, config); err != nil {
-		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", withoutConfig(err))
+	config, err := g.backing.dialConfig(ctx)
+	if err != nil {
+		return nil, err
 	}
 	config.Tracer = nil
 	shown := config.Config.Copy()
@@ -109,7 +130,7 @@ func (p *Pool) beginExtra(ctx context.Context, g *generation) (*session, error) 
 // examine runs what every connection of the pool will go through, then the probe, and leaves the session as
 // if nothing had happened on it.
 func (p *Pool) examine(ctx context.Context, conn *pgx.Conn, g *generation, inUse *refresh.Generation) error {
-	if err := p.tryAfterConnect(ctx, conn); err != nil {
+	if err := g.backing.tryAfterConnect(ctx, conn); err != nil {
 		return lackingError(g.credential.Version, fmt.Errorf("managedpool: AfterConnect: %w", withoutConfig(err)))
 	}
 	target := probe.Target{Conn: pgxprobe.Conn(conn)}
@@ -122,19 +143,6 @@ func (p *Pool) examine(ctx context.Context, conn *pgx.Conn, g *generation, inUse
 	if _, err := conn.PgConn().Exec(ctx, "discard all").ReadAll(); err != nil {
 		return fmt.Errorf("managedpool: cleaning up after the probe: %w", err)
 	}
-	return nil
-}
-
-// tryAfterConnect runs the user's AfterConnect, and his BeforeClose for whatever the former has set up: the
-// connection as he saw it ends here.
-func (p *Pool) tryAfterConnect(ctx context.Context, conn *pgx.Conn) error {
-	if p.config.AfterConnect == nil {
-		return nil
-	}
-	if err := p.config.AfterConnect(ctx, conn); err != nil {
-		return err
-	}
-	p.userBeforeClose(conn)
 	return nil
 }
 
@@ -154,39 +162,44 @@ func closeConn(conn *pgx.Conn) {
 	conn.Close(ctx)
 }
 
-// keepVerified keeps the session for Publish, which follows at once, or not at all: then it is closed.
+// keepVerified keeps what was verified for Publish, which follows at once, or not at all. A session that is not
+// needed soon is closed.
 func (p *Pool) keepVerified(v *verified) {
 	p.verifiedMu.Lock()
 	defer p.verifiedMu.Unlock()
 	p.verified = v
 	time.AfterFunc(spareLife, func() {
-		if p.takeVerifiedIf(func(kept *verified) bool { return kept == v }) != nil {
-			v.session.Close()
+		if session := p.takeSession(v); session != nil {
+			session.Close()
 		}
 	})
 }
 
-// takeVerified returns the kept session if it belongs to the given version.
-func (p *Pool) takeVerified(version string) *verified {
-	return p.takeVerifiedIf(func(kept *verified) bool { return kept.generation.credential.Version == version })
+// takeSession takes the session of what is kept, if that is still v.
+func (p *Pool) takeSession(v *verified) *standby.Session {
+	p.verifiedMu.Lock()
+	defer p.verifiedMu.Unlock()
+	if p.verified != v {
+		return nil
+	}
+	session := v.session
+	v.session = nil
+	return session
 }
 
-// takeVerifiedIf returns the kept session if there is one that matches.
-func (p *Pool) takeVerifiedIf(match func(*verified) bool) *verified {
+// takeVerified takes what was verified last; nil if it was taken before.
+func (p *Pool) takeVerified() *verified {
 	p.verifiedMu.Lock()
 	defer p.verifiedMu.Unlock()
 	v := p.verified
-	if v == nil || !match(v) {
-		return nil
-	}
 	p.verified = nil
 	return v
 }
 
-// forgetVerified closes a session that was verified for nothing.
+// forgetVerified ends what was verified for nothing.
 func (p *Pool) forgetVerified() {
-	if v := p.takeVerifiedIf(func(*verified) bool { return true }); v != nil {
-		v.session.Close()
+	if v := p.takeVerified(); v != nil {
+		v.discard()
 	}
 }
 

@@ -1,0 +1,55 @@
+package managedpool
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// backing is one pgxpool, with the configuration that it was made of and the owner's hooks in front of and behind
+// the user's own.
+type backing struct {
+	owner  *Pool
+	config *Config       // the user's; it is not changed
+	pool   *pgxpool.Pool // set once, by open
+
+	prepareUser func(context.Context, *pgx.Conn) (bool, error)
+
+	published chan struct{} // closed when its login is the one in use
+	waiting   atomic.Int64  // callers who wait for one of its connections
+}
+
+// newBacking prepares a pgxpool for config, which it takes over.
+func newBacking(owner *Pool, config *Config) *backing {
+	return &backing{owner: owner, config: config, prepareUser: userPrepare(config), published: make(chan struct{})}
+}
+
+// open makes the pgxpool. It connects nothing by itself, except for MinConns and MinIdleConns.
+func (b *backing) open(ctx context.Context) error {
+	config := b.config.Copy()
+	b.install(config)
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config)
+	b.pool = pool
+	return err
+}
+
+func (b *backing) isPublished() bool {
+	select {
+	case <-b.published:
+		return true
+	default:
+		return false
+	}
+}
+
+// dialConfig returns the configuration that a connect would start from, the user's BeforeConnect applied.
+func (b *backing) dialConfig(ctx context.Context) (*pgx.ConnConfig, error) {
+	config := b.config.ConnConfig.Copy()
+	if err := b.prepareConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", withoutConfig(err))
+	}
+	return config, nil
+}

@@ -1,0 +1,27 @@
+package managedpool
+
+import "fmt"
+
+// Mode says what a rotation replaces.
+type Mode int
+
+const (
+	// InPlace replaces connections: one pgxpool serves for life, and its connections are exchanged one by one.
+	InPlace Mode = iota
+
+	// Replace replaces the pgxpool: each login has one of its own, which fills while the one before drains.
+	// Options.NextConfig may give it another configuration. There is no *pgxpool.Pool to Unwrap, and Stat,
+	// Reset and AcquireAllIdle see what is in use at that moment.
+	Replace
+)
+
+func (m Mode) String() string {
+	switch m {
+	case InPlace:
+		return "in place"
+	case Replace:
+		return "replace"
+	default:
+		return fmt.Sprintf("Mode(%d)", int(m))
+	}
+}

@@ -1,0 +1,125 @@
+package managedpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rekeyhq/rekey/source"
+)
+
+// backingFor returns the pgxpool that c's connections will be in: in place, and where only the password changes, the
+// one in use, else one of its own, which is not opened yet.
+func (p *Pool) backingFor(ctx context.Context, c source.Credential, e endpoint) (*backing, error) {
+	current := p.current()
+	switch {
+	case p.options.Mode == InPlace:
+		return current.backing, nil
+	case p.options.NextConfig != nil:
+	case current.credential.Username == "": // nothing was made with it yet
+		return current.backing, nil
+	case !p.options.ReplaceSameLogin && current.sameLogin(newGeneration(current.backing, c, e)):
+		return current.backing, nil
+	}
+	config := p.config.Copy()
+	if p.options.NextConfig != nil {
+		if err := p.options.NextConfig(ctx, c, config); err != nil {
+			return nil, fmt.Errorf("managedpool: Options.NextConfig: %w", withoutConfig(err))
+		}
+		if config.ConnConfig == nil || config.MaxConns < 1 {
+			return nil, errors.New("managedpool: Options.NextConfig left no usable configuration: MaxConns must be at least 1")
+		}
+	}
+	return newBacking(p, config), nil
+}
+
+// acquire is Acquire in Replace mode.
+func (p *Pool) acquire(ctx context.Context) (*Conn, error) {
+	for {
+		c, err := p.acquireOnce(ctx)
+		if !p.moved(err) {
+			return c, err
+		}
+	}
+}
+
+func (p *Pool) acquireOnce(ctx context.Context) (*Conn, error) {
+	b := p.enter()
+	if b == nil {
+		return p.router.acquire(ctx)
+	}
+	defer b.waiting.Add(-1)
+	return b.pool.Acquire(ctx)
+}
+
+// enter returns the pgxpool in use, with one more caller waiting for it, or nil if there is another one beside it.
+func (p *Pool) enter() *backing {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if len(p.backings) > 1 {
+		return nil
+	}
+	b := p.cur.backing
+	b.waiting.Add(1)
+	return b
+}
+
+// hasRoom reports whether there is room for one more connection than there are, less those that already count.
+func (p *Pool) hasRoom(counted int) bool {
+	return p.totals().all-counted < int(p.current().backing.config.MaxConns)
+}
+
+// admit decides whether b may make the connection that it has begun to make.
+func (b *backing) admit(ctx context.Context) error {
+	p := b.owner
+	if p.options.Mode == InPlace {
+		return nil
+	}
+	if !mayDial(ctx) {
+		return errMoved
+	}
+	select {
+	case <-b.published:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if p.current().backing != b {
+		return errMoved
+	}
+	room := 1 // the connection itself is counted
+	if errandOf(ctx) != nil {
+		room += p.ahead()
+	}
+	if len(p.open()) > 1 && !p.hasRoom(room) {
+		return errMoved
+	}
+	return nil
+}
+
+// ahead is how many connections of the next pgxpool may be made before any of the one before goes: what there is of
+// headroom beyond the place for a verification.
+func (p *Pool) ahead() int {
+	if p.options.Mode == InPlace {
+		return 0
+	}
+	return max(0, p.options.Headroom-1)
+}
+
+// closeEmpty closes the pgxpools whose connections have all gone. A connection that its caller never gives back keeps
+// the goroutine that closes its pgxpool until he does.
+func (p *Pool) closeEmpty() {
+	p.mu.Lock()
+	var rest, empty []*backing
+	for _, b := range p.backings {
+		if b == p.cur.backing || b.pool.Stat().TotalConns() > 0 && p.sessions.has(b) {
+			rest = append(rest, b)
+		} else {
+			empty = append(empty, b)
+		}
+	}
+	p.backings = rest
+	p.mu.Unlock()
+	for _, b := range empty {
+		p.retiring.Go(b.pool.Close)
+	}
+}
