@@ -23,7 +23,7 @@ func TestDefaults(t *testing.T) {
 	want := Options{
 		Probe: probe.Parity{}, FetchTimeout: DefaultFetchTimeout, VerifyTimeout: DefaultVerifyTimeout,
 		MaxHold: DefaultMaxHold, BreakerFailures: DefaultBreakerFailures, BreakerOpen: DefaultBreakerOpen,
-		Headroom: DefaultHeadroom,
+		Headroom: DefaultHeadroom, Mode: defaultMode,
 	}
 	for name, o := range map[string]*Options{"nil": nil, "zero": {}} {
 		if got := o.withDefaults(); !sameOptions(got, want) {
@@ -31,7 +31,7 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	set := Options{
-		Probe: probe.Ping{}, ExpiryWindow: 2, Margin: 1, PollInterval: 3, Jitter: -1, FetchTimeout: 4, VerifyTimeout: 5,
+		Mode: InPlace, Probe: probe.Ping{}, ExpiryWindow: 2, Margin: 1, PollInterval: 3, Jitter: -1, FetchTimeout: 4, VerifyTimeout: 5,
 		MaxHold: 6, BreakerFailures: 7, BreakerOpen: 8, Headroom: 9, DrainTimeout: 10, ReplaceSameLogin: true, Lazy: true,
 	}
 	if got := set.withDefaults(); !sameOptions(got, set) {
@@ -44,7 +44,7 @@ func TestDefaults(t *testing.T) {
 
 // sameOptions compares all but functions.
 func sameOptions(a, b Options) bool {
-	return a.Probe == b.Probe && a.ExpiryWindow == b.ExpiryWindow && a.Margin == b.Margin &&
+	return a.Mode == b.Mode && a.Probe == b.Probe && a.ExpiryWindow == b.ExpiryWindow && a.Margin == b.Margin &&
 		a.PollInterval == b.PollInterval && a.Jitter == b.Jitter && a.FetchTimeout == b.FetchTimeout &&
 		a.VerifyTimeout == b.VerifyTimeout && a.MaxHold == b.MaxHold && a.BreakerFailures == b.BreakerFailures &&
 		a.BreakerOpen == b.BreakerOpen && a.Headroom == b.Headroom && a.DrainTimeout == b.DrainTimeout &&

@@ -232,6 +232,7 @@ func TestShutdownWithLeak(t *testing.T) {
 
 // TestUnwrapFollows: the pgxpool beneath is one for life and uses the newest login.
 func TestUnwrapFollows(t *testing.T) {
+	onlyIn(t, managedpool.InPlace)
 	r := newRig(t, "", nil)
 	inner := r.pool.Unwrap()
 	for range 3 {

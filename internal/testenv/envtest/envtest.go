@@ -25,8 +25,21 @@ var shared struct {
 }
 
 // Main is for TestMain: it runs the tests, stops the cluster, fails when goroutines are left over, and exits.
-func Main(m *testing.M, opts ...goleak.Option) {
-	code := m.Run()
+func Main(m *testing.M, opts ...goleak.Option) { end(m.Run(), opts) }
+
+// MainRounds is Main for tests that run once after each of the given functions, until they fail.
+func MainRounds(m *testing.M, prepare ...func()) {
+	code := 0
+	for _, p := range prepare {
+		p()
+		if code = m.Run(); code != 0 {
+			break
+		}
+	}
+	end(code, nil)
+}
+
+func end(code int, opts []goleak.Option) {
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "envtest: stopping PostgreSQL:", err)
 		code = max(code, 1)
