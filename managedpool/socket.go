@@ -20,6 +20,9 @@ type socket struct {
 	ended   func() // called once, when the session is gone
 }
 
+// NetConn returns the connection beneath, as that of a *tls.Conn does: what the user's DialFunc has returned.
+func (s *socket) NetConn() net.Conn { return s.Conn }
+
 // Close kicks out whoever reads, then waits beside the caller for the server to close its end.
 func (s *socket) Close() error {
 	s.once.Do(func() {

@@ -32,7 +32,8 @@ import (
 // leads to another server. Combine it with [Privileges] where that is too little. A login in use that was stripped
 // of its grants makes no demands either.
 //
-// Not compared: default privileges for objects made later, privileges on configuration parameters and large objects
+// Not compared: the right to pass a privilege or a membership on (GRANT and ADMIN OPTION), other settings of ALTER ROLE
+// such as work_mem and statement_timeout, default privileges for objects made later, privileges on configuration parameters and large objects
 // (their ownership is), ownership of objects that queries do not touch (publications, operators, …), restrictive
 // row-level security policies, a search_path set in postgresql.conf that one login overrides and the other does
 // not, and what is in other databases.

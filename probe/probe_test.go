@@ -89,7 +89,7 @@ func TestAll(t *testing.T) {
 	if err := probe.Validate(p); err != nil {
 		t.Error(err)
 	}
-	for _, missing := range []probe.Probe{nil, probe.Func(nil)} {
+	for _, missing := range []probe.Probe{nil, probe.Func(nil), (*probe.Parity)(nil)} {
 		if err := probe.Validate(probe.All(step(1, nil), missing)); err == nil {
 			t.Errorf("a nil probe is accepted: %T", missing)
 		}

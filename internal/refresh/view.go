@@ -69,10 +69,18 @@ func (v *View) login() (*Generation, error) {
 	}
 }
 
+// refused reports whether the server refused a candidate's password.
+func refused(err error) bool {
+	var verifyErr *rekey.VerifyError
+	return errors.As(err, &verifyErr) && verifyErr.Class == rekey.VerifyRefused
+}
+
 func (v *View) notReady() error {
 	switch {
 	case v.startErr != nil:
 		return v.startErr
+	case v.LastErr != nil && refused(v.LastErr):
+		return fmt.Errorf("rekey: no credential yet: %w: %w", rekey.ErrLoginRefused, v.LastErr)
 	case v.LastErr != nil:
 		return fmt.Errorf("rekey: no credential yet: %w", v.LastErr)
 	default:
