@@ -19,6 +19,7 @@ type backing struct {
 	prepareUser func(context.Context, *pgx.Conn) (bool, error)
 
 	published chan struct{} // closed when its login is the one in use
+	closed    atomic.Bool   // or about to be
 	waiting   atomic.Int64  // callers who wait for one of its connections
 }
 
@@ -34,6 +35,12 @@ func (b *backing) open(ctx context.Context) error {
 	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config)
 	b.pool = pool
 	return err
+}
+
+// close is pgxpool's: it waits for connections to come back.
+func (b *backing) close() {
+	b.closed.Store(true)
+	b.pool.Close()
 }
 
 func (b *backing) isPublished() bool {

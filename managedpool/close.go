@@ -15,7 +15,8 @@ import (
 const (
 	// drainShare is the part of Shutdown's time in which connections may come home by themselves.
 	drainShare = 0.8
-	// retireTimeout bounds giving credentials back where the caller sets no limit.
+	// retireTimeout bounds what the source still does, and then giving credentials back, where the caller sets no
+	// limit.
 	retireTimeout = 10 * time.Second
 	// cutOffGrace is the wait for pgxpool after every connection was closed under its user.
 	cutOffGrace = 100 * time.Millisecond
@@ -28,12 +29,22 @@ type closing struct {
 	all    atomic.Bool   // hijacked connections are closed as well
 	hurry  chan struct{} // closed when connections need not come home any more
 	hasten sync.Once
+	dials  context.Context // of every login; it ends with the beginning of the end
+	cancel context.CancelFunc
 	done   chan struct{} // closed when all is over
 	err    error         // set before done is closed
 }
 
 func newClosing() closing {
-	return closing{hurry: make(chan struct{}), done: make(chan struct{})}
+	dials, cancel := context.WithCancel(context.Background())
+	return closing{hurry: make(chan struct{}), dials: dials, cancel: cancel, done: make(chan struct{})}
+}
+
+// bound returns a context that ends with ctx, or when the pool begins to close.
+func (c *closing) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(c.dials, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // Close closes the pool as pgxpool does: it rejects further acquires and waits for all connections to come
@@ -91,8 +102,9 @@ func (p *Pool) beginClosing() {
 func (p *Pool) close() {
 	defer close(p.closing.done)
 	p.engine.Cancel()
-	p.handover.stop()
+	p.closing.cancel()
 	p.ends.kick() // the end of the login in use is its to call now
+	p.handover.stop()
 	abandoned := p.closeInner()
 	if p.closing.all.Load() {
 		abandoned += p.cutOffAll() // what callers have taken out of the pool for good
@@ -102,14 +114,16 @@ func (p *Pool) close() {
 	p.reports.stop()
 	err := p.awaitEngine()
 	p.forgetVerified()
+	p.closeLate()
 	p.sessions.awaitLeaving()
+	p.sessions.stop()
 	p.closing.err = errors.Join(err, p.retireAll())
 	p.tell(rekey.ClosedEvent{Abandoned: abandoned})
 }
 
-// awaitEngine waits for what the source still does, and not much longer than Shutdown allows.
+// awaitEngine waits for what the source still does, for a while, and not much longer than Shutdown allows.
 func (p *Pool) awaitEngine() error {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)
 	defer cancel()
 	stop := make(chan struct{})
 	defer close(stop)
@@ -126,11 +140,23 @@ func (p *Pool) awaitEngine() error {
 // retireAll gives the credentials back, unless somebody still uses them.
 func (p *Pool) retireAll() error {
 	if n := p.sessions.len(); n > 0 {
-		return fmt.Errorf("managedpool: %d hijacked connections are still open: no credential was given back", n)
+		return fmt.Errorf("managedpool: %d connections are still open, hijacked perhaps: no credential was given back", n)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)
 	defer cancel()
-	return p.engine.RetireAll(ctx)
+	retired := make(chan error, 1)
+	go func() { retired <- p.engine.RetireAll(ctx) }() // a source may ignore its context
+	select {
+	case err := <-retired:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-retired:
+		return err
+	case <-time.After(cutOffGrace):
+		return errors.New("managedpool: the source did not return in time from taking its credentials back")
+	}
 }
 
 // closeInner closes pgxpool and returns how many connections were closed under their users.
@@ -138,11 +164,9 @@ func (p *Pool) closeInner() int {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		var closes sync.WaitGroup
 		for _, b := range p.open() {
-			closes.Go(b.pool.Close)
+			p.retiring.Go(b.close)
 		}
-		closes.Wait()
 		p.retiring.Wait()
 	}()
 	select {
@@ -158,6 +182,15 @@ func (p *Pool) closeInner() int {
 	case <-timer.C:
 	}
 	return abandoned
+}
+
+// closeLate closes a pgxpool that was published while the others were being closed. It has no connections.
+func (p *Pool) closeLate() {
+	for _, b := range p.open() {
+		if !b.closed.Load() {
+			b.close()
+		}
+	}
 }
 
 // cutOffAll closes every session that is left, and returns how many there were.

@@ -16,6 +16,9 @@ const (
 	// login takes.
 	patienceBase    = 500 * time.Millisecond
 	patiencePerConn = 50 * time.Millisecond
+
+	// warnAfter is how long connections may stay in use before somebody had better know.
+	warnAfter = time.Minute
 )
 
 // ends closes the connections that cannot wait for a hand-over: whose credential comes to its end, whose role is
@@ -35,6 +38,11 @@ func newEnds(p *Pool) *ends {
 func (e *ends) enforce() {
 	for looks := 0; e.ctx.Err() == nil; looks++ {
 		next := e.closeEnded()
+		turned, soon := e.lookAtAge()
+		if turned {
+			looks = 0
+		}
+		next = earlier(next, soon)
 		leaving := looks < 2 && e.dropLeaving() // a second time for what was on its way home the first time
 		if next.IsZero() && !leaving {
 			return
@@ -87,7 +95,7 @@ func (e *ends) closeAll(g *generation) {
 			time.AfterFunc(2*cancelStart, e.pool.sessions.socketOf(s).abort)
 			continue
 		}
-		if !s.held.Load() {
+		if s.pooled.Load() && !s.held.Load() && !s.cut.Swap(true) {
 			e.pool.sessions.countCancelled(g) // before it is gone, and the generation perhaps with it
 		}
 		cancels.Go(func() { e.pool.cutOff(s) })
@@ -106,14 +114,38 @@ func (e *ends) dropLeaving() bool {
 	return true
 }
 
-// hurry ends the pace for a generation whose hand-over takes too long, on a machine that is too busy for it or
-// because of yet another rotation: the issuer may be about to end its login.
-func (e *ends) hurry(old *generation) {
+// lookAtAge ends the pace for generations whose hand-over takes too long, on a machine that is too busy for it or
+// because of yet another rotation: the issuer may be about to end their logins. Of those that take very long it warns.
+// It reports whether there is a new one of the former, and when to look next.
+func (e *ends) lookAtAge() (turned bool, next time.Time) {
 	patience := patienceBase + time.Duration(e.pool.config.MaxConns)*patiencePerConn
-	time.AfterFunc(patience, func() {
-		old.late.Store(true)
-		e.kick()
-	})
+	for _, d := range e.pool.sessions.draining() {
+		g, age := d.generation, time.Since(d.superseded)
+		switch {
+		case g.late.Load() && (age < warnAfter || g.warned):
+		case g.late.Load():
+			g.warned = true
+			e.pool.reports.inUse(d)
+		case age < patience:
+			next = earlier(next, d.superseded.Add(patience))
+		default:
+			g.late.Store(true)
+			e.pool.sessions.look()
+			turned = true
+		}
+		if g.late.Load() && !g.warned {
+			next = earlier(next, d.superseded.Add(warnAfter))
+		}
+	}
+	return turned, next
+}
+
+// earlier returns the earlier of two times, of which the zero one is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // cutOff cancels what the server is doing for s and closes the socket under its user. The cancel request has a

@@ -20,6 +20,8 @@ type generation struct {
 	ended atomic.Bool // its not-after has passed: nothing may use it any more
 	late  atomic.Bool // its hand-over has taken too long: pace gives way
 
+	warned bool // that it takes very long; belongs to ends
+
 	// The rest is guarded by the registry's lock.
 
 	conns      int         // sessions made, or being made, with it

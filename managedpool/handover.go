@@ -20,7 +20,9 @@ const (
 	// spareTimeout bounds the login of a spare session.
 	spareTimeout = 5 * time.Second
 	// dialPause is the wait after a connection could not be made for a reason that is not the login.
-	dialPause = 200 * time.Millisecond
+	// It is doubled with each such failure, up to maxDialPause.
+	dialPause    = 200 * time.Millisecond
+	maxDialPause = 10 * time.Second
 )
 
 // handover replaces the connections of superseded generations, one at a time: a fresh session is logged in
@@ -34,7 +36,11 @@ type handover struct {
 	allowed atomic.Bool   // the next connection of an old generation to come home may go
 	went    chan *session // one of them went
 
-	vain *generation // a spare session of it grew old unused; belongs to the worker
+	// The rest belongs to the worker.
+
+	vain     *generation // a spare session of it grew old unused
+	lead     int         // connections absorbed for which no old one has gone
+	failures int         // sessions that could not be made, in a row
 
 	settled    chan struct{} // closed when the first session has found its place
 	settleOnce sync.Once
@@ -49,7 +55,9 @@ func newHandover(p *Pool) *handover {
 // stop ends the worker, and the spare session.
 func (h *handover) stop() {
 	h.worker.stop()
-	h.dropSpare()
+	if session := h.spare.close(); session != nil {
+		session.Close()
+	}
 }
 
 // replace goes on until no old connection is left, or nothing can be done before the next kick.
@@ -59,6 +67,8 @@ func (h *handover) replace() {
 		old := len(h.pool.sessions.draining())
 		switch {
 		case old == 0 && !h.spare.filled():
+			h.lead, h.failures = 0, 0
+			h.settle()
 			return
 		case old == 0:
 			h.settleSpare()

@@ -9,13 +9,22 @@ import (
 )
 
 // settleSpare finds a place for a spare session when no old connection is left: an empty pool takes it as its
-// first connection, another has no use for it.
+// first connection, or a connect that has waited for a login; another has no use for it.
 func (h *handover) settleSpare() {
-	if h.current().Stat().TotalConns() == 0 {
+	switch stat := h.current().Stat(); {
+	case stat.TotalConns() == 0:
 		h.absorb()
+	case stat.ConstructingConns() > 0:
+		h.awaitTaken()
 	}
 	h.dropSpare()
-	h.settleOnce.Do(func() { close(h.settled) })
+}
+
+// settle ends the wait for the first session's place, if there has been one.
+func (h *handover) settle() {
+	if h.pool.current().credential.Username != "" {
+		h.settleOnce.Do(func() { close(h.settled) })
+	}
 }
 
 // awaitSettled waits until the first session has become the pool's first connection: a caller who comes before that
@@ -35,18 +44,21 @@ func (h *handover) replaceOne() {
 		h.pause(longestPause) // until there is a login to replace it with, or a connection that can be replaced
 		return
 	}
-	if !h.spare.filled() && h.vain != h.pool.current() {
+	if ahead := h.lead > h.pool.ahead(); !ahead && !h.spare.filled() && h.vain != h.pool.current() {
 		switch err := h.makeSpare(); {
 		case errors.Is(err, errNoPlace):
 			h.pause(longestPause) // until the verification that has the place is over
 			return
 		case err != nil && sqlState(err) != tooManyConnections:
-			h.pause(dialPause)
+			h.pause(min(dialPause<<min(h.failures, 16), maxDialPause))
+			h.failures++
 			return
 		}
+		h.failures = 0
 	}
 	if h.roomLeft() && h.spare.filled() {
 		h.absorb()
+		h.lead++
 	}
 	gone := h.letOneGo()
 	if gone == nil {
@@ -54,6 +66,7 @@ func (h *handover) replaceOne() {
 	}
 	if gone != nil {
 		h.vain = nil
+		h.lead = max(0, h.lead-1)
 		gone.await()
 		h.fill()
 	}
@@ -66,14 +79,20 @@ func (h *handover) fill() {
 		h.absorb() // nobody waits
 		return
 	}
+	if !h.awaitTaken() {
+		h.absorb()
+	}
+}
+
+// awaitTaken gives a connect that is under way a moment to adopt the spare session, and reports whether it did.
+func (h *handover) awaitTaken() bool {
 	timer := time.NewTimer(fillPause)
 	defer timer.Stop()
 	select {
 	case <-h.spare.taken():
+		return true
 	case <-timer.C:
-		if h.spare.filled() {
-			h.absorb()
-		}
+		return false
 	}
 }
 

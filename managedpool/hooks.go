@@ -84,7 +84,7 @@ func (b *backing) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, erro
 		}
 		return true, nil
 	}
-	if s.generation.Load().useless() {
+	if s.outdated.Load() || s.generation.Load().useless() {
 		return false, nil
 	}
 	if b.prepareUser != nil {
@@ -128,6 +128,8 @@ func (b *backing) shouldPing(ctx context.Context, params pgxpool.ShouldPingParam
 func (b *backing) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 	if b.config.AfterConnect != nil {
 		if err := b.config.AfterConnect(ctx, conn); err != nil {
+			closeConn(conn)
+			sessionOf(conn).await() // its place must not be free before it is gone
 			return err
 		}
 	}
@@ -148,19 +150,21 @@ func (b *backing) tryAfterConnect(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// released lets go of a connection that should not go back.
+// released lets go of a connection that should not go back. pgxpool then closes it as it closes others: beside the
+// caller, BeforeClose and all.
 func (b *backing) released(conn *pgx.Conn, s *session) {
 	if b.owner.sessions.cleared(s) {
 		b.owner.checkRole(conn, s)
 	}
-	if s.generation.Load().leaves() || b.owner.handover.mayGo(s) {
-		b.closeNow(conn, s)
+	if s.outdated.Load() || s.generation.Load().leaves() || b.owner.handover.mayGo(s) {
+		s.part(conn)
 	}
 }
 
 // afterRelease asks the user's hook, but not about what the pool itself had taken.
 func (b *backing) afterRelease(conn *pgx.Conn) bool {
 	if s := sessionOf(conn); s != nil && s.held.Swap(false) {
+		b.owner.handover.kick() // it is idle in a moment, and was not when the hand-over looked
 		return true
 	}
 	return b.config.AfterRelease(conn)
@@ -174,19 +178,11 @@ func (b *backing) beforeClose(conn *pgx.Conn) {
 		b.userBeforeClose(conn)
 		return
 	}
-	b.closeNow(conn, s)
-	s.await()
-}
-
-// closeNow closes a connection that its caller has to himself.
-func (b *backing) closeNow(conn *pgx.Conn, s *session) {
+	s.parted()
 	s.leaving.Store(true)
-	if !s.said.Swap(true) {
-		b.userBeforeClose(conn)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
-	defer cancel()
-	conn.Close(ctx)
+	b.userBeforeClose(conn)
+	closeConn(conn)
+	s.await()
 }
 
 // goodbyeTimeout bounds the message with which a session ends. pgxpool allows 15 seconds; a goodbye that a

@@ -65,6 +65,7 @@ func (p *Pool) pingIdle(ctx context.Context) {
 			ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 			defer cancel()
 			c.Ping(ctx) // a dead connection is closed by it, and not taken back
+			c.Release()
 		})
 	}
 	pings.Wait()

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
@@ -347,5 +348,51 @@ func TestWeak(t *testing.T) {
 		if got := weak(config); got != want {
 			t.Errorf("%s: weak is %v", dsn, got)
 		}
+	}
+}
+
+// TestPublishDuringClose: a credential that is adopted while the pool closes leaves no session behind.
+func TestPublishDuringClose(t *testing.T) {
+	t.Parallel()
+	issuer := envtest.Issuer(t)
+	var credentials [2]source.Credential
+	var dsn string
+	for i := range credentials {
+		login, err := issuer.Issue(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		credentials[i] = source.Credential{
+			Username: login.User, Password: source.NewSecret(login.Password), Version: login.User, IssuedAt: time.Now(),
+		}
+		dsn = issuer.DSN(login)
+	}
+	src := source.Func(func(context.Context) (source.Credential, error) { return credentials[0], nil })
+	p, err := New(t.Context(), dsn, src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := p.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (target{p}).Verify(t.Context(), credentials[1], p.engine.View().Current); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		p.Close()
+	}()
+	envtest.Eventually(t, 5*time.Second, func() bool {
+		p.handover.spare.mu.Lock()
+		defer p.handover.spare.mu.Unlock()
+		return p.handover.spare.closed
+	}, "the hand-over has ended")
+	target{p}.Publish(&refresh.Generation{ID: 2, Credential: credentials[1]})
+	held.Release()
+	<-closed
+	if p.closing.err != nil || p.sessions.len() != 0 {
+		t.Errorf("%d sessions are left, error %v", p.sessions.len(), p.closing.err)
 	}
 }

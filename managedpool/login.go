@@ -34,9 +34,12 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 		if _, err := p.engine.Login(hold); err != nil {
 			return nil, err
 		}
+		if spare := p.handover.takeSpare(); spare != nil {
+			return spare, nil // it came while there was no login
+		}
 		g := p.current()
 		made, err := p.logIn(ctx, g, config)
-		if err == nil && p.superseded(made) && time.Now().Before(deadline) {
+		if p.outlived(g, made) && ctx.Err() == nil && time.Now().Before(deadline) {
 			discard(made)
 			continue
 		}
@@ -53,17 +56,22 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 	}
 }
 
-// superseded reports whether another login was adopted, or this one ended, while the session was being made. Its
-// issuer does not see a login in flight, and may have ended its rights already.
-func (p *Pool) superseded(made *standby.Session) bool {
-	g := made.Attached.(*session).generation.Load()
+// outlived reports whether another login was adopted, or g ended, while a session was being made with g: made, or nil
+// if that failed, perhaps because its time was up. The issuer does not see a login in flight, and may have ended its
+// rights already.
+func (p *Pool) outlived(g *generation, made *standby.Session) bool {
+	if made != nil {
+		g = made.Attached.(*session).generation.Load()
+	}
 	return g != p.current() || g.useless()
 }
 
-// discard closes a session that nobody adopts, and waits until its place is free.
+// discard closes a session that nobody adopts, if there is one, and waits until its place is free.
 func discard(made *standby.Session) {
-	made.Close()
-	made.Attached.(*session).await()
+	if made != nil {
+		made.Close()
+		made.Attached.(*session).await()
+	}
 }
 
 // logIn makes a session with g's credential.
@@ -73,6 +81,8 @@ func (p *Pool) logIn(ctx context.Context, g *generation, config *pgconn.Config) 
 
 // logInAs makes a session that is already counted.
 func (p *Pool) logInAs(ctx context.Context, s *session, g *generation, config *pgconn.Config) (*standby.Session, error) {
+	ctx, cancel := p.closing.bound(ctx)
+	defer cancel()
 	config = config.Copy()
 	p.fit(config, g, s)
 	made, err := standby.Dial(ctx, config)

@@ -14,8 +14,15 @@ var mode managedpool.Mode
 
 // TestMain runs every test in both modes. Benchmarks, which say in their names what they measure, run once.
 func TestMain(m *testing.M) {
+	only := flag.String("mode", "", "run in this mode only: inplace or replace")
 	flag.Parse()
 	rounds := []func(){in(managedpool.InPlace), in(managedpool.Replace)}
+	switch *only {
+	case "inplace":
+		rounds = rounds[:1]
+	case "replace":
+		rounds = rounds[1:]
+	}
 	if flag.Lookup("test.bench").Value.String() != "" {
 		rounds = rounds[:1]
 	}

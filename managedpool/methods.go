@@ -27,7 +27,8 @@ func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
 }
 
 // because adds to an error why there was no connection to be had: the pool is closed, or the caller's context has
-// ended while the server refuses the login, or while there is none.
+// ended while the server refuses the login, or while there is none. A context that ended during a statement comes
+// wrapped, from pgx; that of an acquire comes as it is, from puddle.
 func (p *Pool) because(err error) error {
 	if err == nil {
 		return nil
@@ -35,7 +36,7 @@ func (p *Pool) because(err error) error {
 	if errors.Is(err, puddle.ErrClosedPool) {
 		return fmt.Errorf("%w (%w)", err, ErrClosed)
 	}
-	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+	if err != context.DeadlineExceeded && err != context.Canceled {
 		return err
 	}
 	if trouble := p.engine.View().Trouble(); trouble != nil {
@@ -160,11 +161,11 @@ func (p *Pool) Ping(ctx context.Context) error {
 	return p.AcquireFunc(ctx, func(c *Conn) error { return c.Ping(ctx) })
 }
 
-// Reset closes all connections, those in use when they come back.
+// Reset closes all connections, those in use when they come back. The place of each is free when it is gone.
 func (p *Pool) Reset() {
-	for _, b := range p.open() {
-		b.pool.Reset()
-	}
+	p.handover.dropSpare()
+	p.sessions.outdate()
+	p.closeIdle(func(s *session) bool { return s.outdated.Load() })
 }
 
 // Stat returns the statistics of the pgxpool in use; in Replace mode that is the current generation's. Connections

@@ -98,7 +98,9 @@ func NewWithConfig(ctx context.Context, config *Config, src source.Source, opts 
 		return nil, err
 	}
 	close(b.published)
+	p.mu.Lock()
 	p.backings = []*backing{b}
+	p.mu.Unlock()
 	if p.options.Mode == InPlace {
 		p.inner = b.pool
 	}

@@ -22,6 +22,7 @@ type registry struct {
 	old      []*generation // superseded and not yet drained, oldest first
 	sessions map[*session]struct{}
 	suspects int
+	outdated int
 	errands  int // what the pool itself is doing with connections
 	calm     *time.Timer
 }
@@ -69,6 +70,9 @@ func (r *registry) end(s *session) {
 		if s.suspect.Swap(false) {
 			r.suspects--
 		}
+		if s.outdated.Load() {
+			r.outdated--
+		}
 		close(s.closed)
 		r.weigh()
 	}
@@ -111,7 +115,7 @@ func (r *registry) inherit(from, to *generation) {
 
 // weigh decides whether acquire and release must look closer. It is called under the lock.
 func (r *registry) weigh() {
-	unusual := r.suspects > 0 || r.errands > 0 || r.current != nil && r.current.useless()
+	unusual := r.suspects > 0 || r.outdated > 0 || r.errands > 0 || r.current != nil && r.current.useless()
 	for _, g := range r.old {
 		unusual = unusual || g.conns > 0
 	}
@@ -141,6 +145,18 @@ func (r *registry) errand(n int) {
 	} else {
 		r.calm.Reset(calmAfter)
 	}
+}
+
+// outdate marks every session, so that none is used once more.
+func (r *registry) outdate() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.sessions {
+		if !s.outdated.Swap(true) {
+			r.outdated++
+		}
+	}
+	r.weigh()
 }
 
 // suspected notes that the server sent s an error that a revoked role causes.
@@ -269,8 +285,23 @@ func (r *registry) awaitLeaving() {
 		}
 	}
 	r.mu.Unlock()
+	limit := time.NewTimer(2 * lingerTimeout)
+	defer limit.Stop()
 	for _, s := range leaving {
-		s.await()
+		select {
+		case <-s.closed:
+		case <-limit.C:
+			return
+		}
+	}
+}
+
+// stop ends the registry's timer.
+func (r *registry) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.calm != nil {
+		r.calm.Stop()
 	}
 }
 
@@ -281,7 +312,7 @@ func (r *registry) deadlineOf(g *generation, drainTimeout time.Duration) time.Ti
 	return g.deadline(drainTimeout)
 }
 
-// of returns the sessions of g whose dial has succeeded.
+// of returns the sessions of matching generations that have a socket, logged in or not.
 func (r *registry) of(match func(*generation) bool) []*session {
 	r.mu.Lock()
 	defer r.mu.Unlock()

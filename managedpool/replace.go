@@ -120,6 +120,6 @@ func (p *Pool) closeEmpty() {
 	p.backings = rest
 	p.mu.Unlock()
 	for _, b := range empty {
-		p.retiring.Go(b.pool.Close)
+		p.retiring.Go(b.close)
 	}
 }

@@ -1,6 +1,7 @@
 package managedpool
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -13,8 +14,9 @@ type reports struct {
 	*worker
 	pool *Pool
 
-	mu       sync.Mutex // guards distrust
+	mu       sync.Mutex // guards the fields below
 	distrust *distrust
+	warnings []rekey.WarningEvent
 }
 
 // distrust is a revoked role on its way to the engine.
@@ -37,12 +39,27 @@ func (r *reports) revoked(g *generation, err *rekey.VerifyError) {
 	r.kick()
 }
 
-// deliver tells what there is to tell: a revoked role, and generations that have no session left.
+// inUse warns of connections that do not come home.
+func (r *reports) inUse(d drainState) {
+	r.mu.Lock()
+	r.warnings = append(r.warnings, rekey.WarningEvent{
+		Field: "DrainTimeout",
+		Message: fmt.Sprintf("does not end the hand-over: %d connections of generation %d are still in use or hijacked, %v after "+
+			"another login took its place; they stop working when its issuer ends it", d.conns, d.generation.id(), warnAfter),
+	})
+	r.mu.Unlock()
+	r.kick()
+}
+
+// deliver tells what there is to tell: a revoked role, warnings, and generations that have no session left.
 func (r *reports) deliver() {
 	r.mu.Lock()
-	d := r.distrust
-	r.distrust = nil
+	d, warnings := r.distrust, r.warnings
+	r.distrust, r.warnings = nil, nil
 	r.mu.Unlock()
+	for _, w := range warnings {
+		r.pool.engine.Tell(w)
+	}
 	if d != nil && d.generation == r.pool.current() {
 		r.pool.engine.Revoked(d.generation.snapshot.Load(), d.err)
 	}

@@ -1,6 +1,7 @@
 package managedpool
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -15,17 +16,20 @@ const sessionKey = "github.com/rekeyhq/rekey/managedpool"
 type session struct {
 	generation atomic.Pointer[generation] // changed under the registry's lock
 
-	conn    atomic.Pointer[pgconn.PgConn] // set when a pool's connection has adopted the session
-	suspect atomic.Bool                   // the server sent an error that a revoked role causes
-	held    atomic.Bool                   // the pool itself has taken the connection: no hook of the user runs
-	said    atomic.Bool                   // the user's BeforeClose has run
-	pooled  atomic.Bool                   // its connection has been made, AfterConnect and all
-	leaving atomic.Bool                   // told to go
-	touched atomic.Bool                   // the pool itself took it while it was idle, which made it look used
-	usedAt  atomic.Int64                  // Unix nanoseconds of the last release, as far as those were looked at
-	extra   atomic.Bool                   // it has a place in the headroom, not in pgxpool
+	conn     atomic.Pointer[pgconn.PgConn] // set when a pool's connection has adopted the session
+	suspect  atomic.Bool                   // the server sent an error that a revoked role causes
+	held     atomic.Bool                   // the pool itself has taken the connection: no hook of the user runs
+	pooled   atomic.Bool                   // its connection has been made, AfterConnect and all
+	leaving  atomic.Bool                   // told to go
+	touched  atomic.Bool                   // the pool itself took it while it was idle, which made it look used
+	usedAt   atomic.Int64                  // Unix nanoseconds of the last release, as far as those were looked at
+	outdated atomic.Bool                   // Reset was called after it was begun
+	cut      atomic.Bool                   // closed under its user, and counted
+	extra    atomic.Bool                   // it has a place in the headroom, not in pgxpool
 
 	closed chan struct{} // closed when the registry forgets the session
+
+	parting *pgconn.Pipeline // of whoever has the connection; see part
 
 	// Guarded by the registry's lock.
 
@@ -41,6 +45,20 @@ func (s *session) await() {
 	select {
 	case <-s.closed:
 	case <-timer.C:
+	}
+}
+
+// part makes pgxpool close a connection that is being released: it takes none back that is busy, and an empty
+// pipeline makes it so without sending anything.
+func (s *session) part(conn *pgx.Conn) {
+	s.leaving.Store(true)
+	s.parting = conn.PgConn().StartPipeline(context.Background())
+}
+
+// parted ends what part has begun: the connection can be used once more.
+func (s *session) parted() {
+	if s.parting != nil {
+		s.parting.Close()
 	}
 }
 

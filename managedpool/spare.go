@@ -21,12 +21,25 @@ type spare struct {
 	session *standby.Session
 	since   time.Time
 	gone    chan struct{} // closed when session is taken
+	closed  bool          // nobody will come for another
 }
 
-// put leaves a session. Whatever was there before is returned, to be closed.
+// close refuses what may still be put, and returns what is there.
+func (s *spare) close() *standby.Session {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	session, _ := s.take()
+	return session
+}
+
+// put leaves a session. Whatever was there before is returned, to be closed, or what nobody will come for.
 func (s *spare) put(session *standby.Session) *standby.Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return session
+	}
 	before := s.session
 	if before != nil {
 		close(s.gone)

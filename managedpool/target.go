@@ -20,8 +20,7 @@ func (p target) Publish(g *refresh.Generation) {
 	next, first := p.adopted(g)
 	next.snapshot.Store(g)
 	takeOver := !p.options.ReplaceSameLogin
-	old := p.swap(next)
-	p.ends.hurry(old)
+	p.swap(next)
 	p.sessions.publish(next, takeOver, time.Now())
 	if first != nil {
 		p.handover.putSpare(first)
@@ -30,17 +29,15 @@ func (p target) Publish(g *refresh.Generation) {
 	p.kick()
 }
 
-// swap puts next, and its pgxpool, in the place of the generation in use, which it returns.
-func (p target) swap(next *generation) (old *generation) {
+// swap puts next, and its pgxpool, in the place of the generation in use.
+func (p target) swap(next *generation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	old = p.cur
-	p.cur = next
-	if b := next.backing; b != old.backing {
+	if b := next.backing; b != p.cur.backing {
 		p.backings = append(slices.Clip(p.backings), b)
 		close(b.published)
 	}
-	return old
+	p.cur = next
 }
 
 // adopted returns the generation for g, with the session on which it was verified, if that is still there.

@@ -35,7 +35,7 @@ func (v *verified) discard() {
 		v.session.Close()
 	}
 	if b := v.generation.backing; b.pool != nil && !b.isPublished() {
-		b.pool.Close()
+		b.close()
 	}
 }
 

@@ -170,9 +170,14 @@ func (e *Engine) Refresh(ctx context.Context) error {
 	handled := make(chan uint64, 1)
 	select {
 	case e.inputs <- envelope{ask{force: true, fresh: true}, handled}:
-		return e.awaitRound(ctx, <-handled)
 	case <-e.ctx.Done():
 		return rekey.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case round := <-handled:
+		return e.awaitRound(ctx, round)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -342,9 +347,9 @@ func (e *Engine) emit(event rekey.Event) {
 	}
 }
 
-// Emit hands an event of the pool to the handler, in its place among the engine's own. It must not be called
-// while the engine runs, except from a method of Target other than Verify, which runs beside the others.
-func (e *Engine) Emit(event rekey.Event) { e.emit(event) }
+// Tell hands an event of the pool to the handler, in its place among the engine's own. It must not be called from a
+// method of Target.
+func (e *Engine) Tell(event rekey.Event) { e.post(told{event}, false) }
 
 // start runs an operation beside the loop; its result comes back as an input.
 func (e *Engine) start(operation func(context.Context) input) {

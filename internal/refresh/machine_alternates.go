@@ -21,7 +21,8 @@ func (s *stepper) refusedPassword(c source.Credential) bool {
 	if s.trouble != nil && s.trouble.err.Class != rekey.VerifyRefused {
 		return false
 	}
-	return s.inUse(c.Version) || s.refused[c.Version].class == rekey.VerifyRefused
+	r, ok := s.refused[c.Version]
+	return s.inUse(c.Version) || ok && r.err.Class == rekey.VerifyRefused
 }
 
 func (s *stepper) askedAlternates() bool { return s.trouble != nil && s.trouble.askedAlternates }

@@ -25,7 +25,7 @@ const (
 type refusal struct {
 	until time.Time
 	times int
-	class rekey.VerifyClass
+	err   *rekey.VerifyError
 }
 
 func (s *stepper) reachedUntil(version string) bool {
@@ -34,10 +34,10 @@ func (s *stepper) reachedUntil(version string) bool {
 }
 
 // remember keeps a refused version from being tried again before its backoff ends.
-func (s *stepper) remember(version string, class rekey.VerifyClass) {
+func (s *stepper) remember(version string, err *rekey.VerifyError) {
 	r := s.refused[version]
 	r.times++
-	r.class = class
+	r.err = err
 	r.until = s.now.Add(s.refusedBackoff().Wait(r.times, s.random))
 	s.forget()
 	s.refused[version] = r

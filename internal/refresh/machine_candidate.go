@@ -59,7 +59,7 @@ func (s *stepper) adopt(c *candidate, took time.Duration) {
 		s.lastTrust = s.now
 	}
 	if s.trouble != nil && s.trouble.err.Class == rekey.VerifyRefused {
-		s.remember(s.current.Credential.Version, rekey.VerifyRefused)
+		s.remember(s.current.Credential.Version, s.trouble.err)
 	}
 	g := &Generation{
 		ID: 1, Credential: c.credential, NotAfter: s.policy.NotAfter(c.credential),
@@ -100,7 +100,7 @@ func (s *stepper) notVerified(err *rekey.VerifyError) {
 func (s *stepper) refuse(c *candidate, err *rekey.VerifyError) {
 	version := c.credential.Version
 	s.lastErr = err
-	s.remember(version, err.Class)
+	s.remember(version, err)
 	if s.inUse(version) {
 		s.trouble.err = err
 		s.candidate = nil

@@ -110,6 +110,10 @@ func (s *stepper) stillRefused(c source.Credential) {
 		s.tryAlternates(c)
 		return
 	}
+	if !s.current.Alternate { // else it is the source that lags behind
+		s.failures = max(1, s.failures)
+		s.lastErr = s.refused[c.Version].err
+	}
 	s.schedule(false)
 	s.conclude(s.lastErr)
 }

@@ -111,6 +111,15 @@ func TestMachineRefusesCandidates(t *testing.T) {
 			{in: got(static("v3")), want: "verify v3", due: never, view: "degraded"},
 			{in: works(), want: "publish 2:v3", due: 212 * sec, view: "serving"},
 		}},
+		{"refused, then taken back, then said again: it does not look as if all were well", static("v1"), alternating, []step{
+			{at: 30 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
+			{in: got(static("v2")), want: "verify v2", due: never, view: "serving"},
+			{in: fails(rekey.VerifyRefused), want: "retire v2", due: 30750 * ms, view: "degraded"},
+			{at: 30100 * ms, in: ask{}, want: "fetch", due: never, view: "degraded"},
+			{in: got(static("v1")), due: 90100 * ms, view: "serving"},
+			{at: 30200 * ms, in: ask{}, want: "fetch", due: never, view: "serving"},
+			{in: got(static("v2")), due: 90200 * ms, view: "degraded"},
+		}},
 		{"lacking a privilege: the same", static("v1"), alternating, []step{
 			{at: 30 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
 			{in: got(static("v2")), want: "verify v2", due: never, view: "serving"},
