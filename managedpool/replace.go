@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/puddle/v2"
+
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -37,7 +39,7 @@ func (p *Pool) backingFor(ctx context.Context, c source.Credential, e endpoint) 
 func (p *Pool) acquire(ctx context.Context) (*Conn, error) {
 	for {
 		c, err := p.acquireOnce(ctx)
-		if !p.moved(err) {
+		if err != errMoved {
 			return c, err
 		}
 	}
@@ -49,7 +51,25 @@ func (p *Pool) acquireOnce(ctx context.Context) (*Conn, error) {
 		return p.router.acquire(ctx)
 	}
 	defer b.waiting.Add(-1)
-	return b.pool.Acquire(ctx)
+	return b.acquire(ctx)
+}
+
+// acquire is pgxpool's, with errMoved for whatever goes wrong because another pgxpool takes the place of this one.
+// Nothing was sent to the server yet, so that the caller can be routed anew.
+func (b *backing) acquire(ctx context.Context) (*Conn, error) {
+	c, err := b.pool.Acquire(ctx)
+	if err != nil && (errors.Is(err, errMoved) || b.wasClosed(ctx, err)) {
+		return nil, errMoved
+	}
+	return c, err
+}
+
+// wasClosed reports whether err comes from this pgxpool's own end, which is not the end of all.
+func (b *backing) wasClosed(ctx context.Context, err error) bool {
+	if !b.closed.Load() || b.owner.closing.begun.Load() {
+		return false
+	}
+	return errors.Is(err, puddle.ErrClosedPool) || errors.Is(err, context.Canceled) && ctx.Err() == nil
 }
 
 // enter returns the pgxpool in use, with one more caller waiting for it, or nil if there is another one beside it.

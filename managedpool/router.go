@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/puddle/v2"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -74,8 +73,8 @@ func (r *router) look(ctx context.Context, leave func()) (c *Conn, found bool, e
 		if b.pool.Stat().IdleConns() == 0 {
 			continue
 		}
-		c, err := b.pool.Acquire(withoutDial(ctx))
-		if !r.pool.moved(err) {
+		c, err := b.acquire(withoutDial(ctx))
+		if err != errMoved {
 			return c, true, err
 		}
 	}
@@ -83,10 +82,7 @@ func (r *router) look(ctx context.Context, leave func()) (c *Conn, found bool, e
 		return nil, !limit.Stop(), errMoved
 	}
 	leave()
-	c, err = r.pool.current().backing.pool.Acquire(ctx)
-	if r.pool.moved(err) {
-		err = errMoved
-	}
+	c, err = r.pool.current().backing.acquire(ctx)
 	return c, true, err
 }
 
@@ -108,11 +104,6 @@ func (r *router) pause(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// moved reports whether err only says that another pgxpool should be asked.
-func (p *Pool) moved(err error) bool {
-	return errors.Is(err, errMoved) || errors.Is(err, puddle.ErrClosedPool) && !p.closing.begun.Load()
 }
 
 type noDialKey struct{}
