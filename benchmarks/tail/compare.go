@@ -15,23 +15,39 @@ import (
 
 // compare runs the rounds, a plain one and a managed one in turn.
 func compare(ctx context.Context, o options, l load, issuer *testenv.Issuer) error {
-	rotation, err := newRotation(ctx, issuer)
+	first, err := newRotation(ctx, issuer)
 	if err != nil {
 		return err
 	}
-	login := rotation.login
+	login := first.login
 	dsn := issuer.DSN(login) + fmt.Sprintf(" pool_max_conns=%d", o.conns)
 	plain, err := pgxpool.New(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	defer plain.Close()
-	managed, err := managedpool.New(ctx, dsn, rotation, nil)
+	contenders := []contender{{"plain", plain, nil}}
+	modes, err := modesOf(o.mode)
 	if err != nil {
 		return err
 	}
-	defer managed.Close()
-	contenders := []contender{{"plain", plain, nil}, {"managed", managed, rotation.run}}
+	rotations := []*rotation{first}
+	for range modes[1:] { // each its own, or the rotations of one would be the other's as well
+		another, err := newRotation(ctx, issuer)
+		if err != nil {
+			return err
+		}
+		rotations = append(rotations, another)
+	}
+	for i, mode := range modes {
+		rotation := rotations[i]
+		managed, err := managedpool.New(ctx, dsn, rotation, &managedpool.Options{Mode: mode, Headroom: o.headroom})
+		if err != nil {
+			return err
+		}
+		defer managed.Close()
+		contenders = append(contenders, contender{mode.String(), managed, rotation.run})
+	}
 	if o.floor {
 		beside := logins{issuer: issuer, conns: o.conns}
 		contenders = append(contenders, contender{"floor", plain, beside.run})
@@ -53,8 +69,21 @@ func compare(ctx context.Context, o options, l load, issuer *testenv.Issuer) err
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s %s\n", n+1, o.rounds, c.name, line(r))
 		}
 	}
-	t.print(os.Stdout, o, rotation.count)
+	t.print(os.Stdout, o)
 	return nil
+}
+
+func modesOf(name string) ([]managedpool.Mode, error) {
+	switch name {
+	case "inplace":
+		return []managedpool.Mode{managedpool.InPlace}, nil
+	case "replace":
+		return []managedpool.Mode{managedpool.Replace}, nil
+	case "both":
+		return []managedpool.Mode{managedpool.InPlace, managedpool.Replace}, nil
+	default:
+		return nil, fmt.Errorf("-mode must be inplace, replace or both, is %q", name)
+	}
 }
 
 // contender is a pool, and what happens beside its load.

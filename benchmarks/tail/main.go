@@ -25,6 +25,8 @@ func main() {
 	flag.DurationVar(&o.length, "for", 8*time.Second, "length of a round")
 	flag.DurationVar(&o.every, "every", time.Second, "time between rotations")
 	flag.IntVar(&o.conns, "conns", 10, "MaxConns of each pool")
+	flag.StringVar(&o.mode, "mode", "inplace", "of the managed pool: inplace, replace, or both, one after the other")
+	flag.IntVar(&o.headroom, "headroom", 1, "Options.Headroom of the managed pool")
 	flag.BoolVar(&o.floor, "floor", false, "compare with a plain pool beside which as many logins are made, too")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the managed rounds to this file")
 	flag.Parse()
@@ -43,6 +45,8 @@ type options struct {
 	length   time.Duration
 	every    time.Duration
 	conns    int
+	mode     string
+	headroom int
 	floor    bool
 	profile  string
 }

@@ -14,7 +14,6 @@ import (
 // rotation is a source in memory, and the issuer behind it.
 type rotation struct {
 	issuer *testenv.Issuer
-	count  int
 
 	mu      sync.Mutex // guards the fields below
 	login   testenv.Login
@@ -57,7 +56,6 @@ func (r *rotation) run(ctx context.Context, every time.Duration) {
 			fmt.Fprintln(os.Stderr, "tail: issuing a login:", err)
 			continue
 		}
-		r.count++
 		r.set(login)
 	}
 }

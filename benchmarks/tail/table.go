@@ -25,9 +25,9 @@ func (t *table) add(name string, r result) {
 }
 
 // print shows every contender against the first.
-func (t *table) print(to io.Writer, o options, rotations int) {
-	fmt.Fprintf(to, "%s, %d connections, a rotation every %v (%d in all), %d rounds of %v\n",
-		o.scenario, o.conns, o.every, rotations, o.rounds, o.length)
+func (t *table) print(to io.Writer, o options) {
+	fmt.Fprintf(to, "%s, %d connections and %d of headroom, a rotation every %v, %d rounds of %v\n",
+		o.scenario, o.conns, o.headroom, o.every, o.rounds, o.length)
 	w := tabwriter.NewWriter(to, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\t\tms\trange\tratio of medians\tmedian of ratios\tfailed\t")
 	first := t.rounds[t.names[0]]
