@@ -44,10 +44,11 @@ func BenchmarkQueryRow(b *testing.B) {
 }
 
 func compare(b *testing.B, operation func(context.Context, querier) error) {
-	plain, managed := benchPools(b)
+	pools := benchPools(b)
 	for _, n := range []int{1, 8, 64} {
-		b.Run(fmt.Sprintf("plain/%d", n), func(b *testing.B) { spread(b, n, plain, operation) })
-		b.Run(fmt.Sprintf("managed/%d", n), func(b *testing.B) { spread(b, n, managed, operation) })
+		for _, name := range []string{"plain", "managed", "replace"} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) { spread(b, n, pools[name], operation) })
+		}
 	}
 }
 
@@ -73,8 +74,9 @@ func spread(b *testing.B, n int, pool querier, operation func(context.Context, q
 	workers.Wait()
 }
 
-// benchPools returns two pools on the same database, with the same login, both filled.
-func benchPools(b *testing.B) (plain, managed querier) {
+// benchPools returns pools on the same database, with the same login, all filled: pgxpool's own, and ours in both
+// modes.
+func benchPools(b *testing.B) map[string]querier {
 	b.Helper()
 	issuer := envtest.Issuer(b)
 	ctx := context.Background()
@@ -88,16 +90,21 @@ func benchPools(b *testing.B) (plain, managed querier) {
 		b.Fatal(err)
 	}
 	b.Cleanup(p.Close)
-	m, err := managedpool.New(ctx, dsn, source.Func(func(context.Context) (source.Credential, error) {
-		return source.Credential{Username: login.User, Password: source.NewSecret(login.Password)}, nil
-	}), nil)
-	if err != nil {
-		b.Fatal(err)
+	pools := map[string]querier{"plain": p}
+	for name, mode := range map[string]managedpool.Mode{"managed": managedpool.InPlace, "replace": managedpool.Replace} {
+		m, err := managedpool.New(ctx, dsn, source.Func(func(context.Context) (source.Credential, error) {
+			return source.Credential{Username: login.User, Password: source.NewSecret(login.Password)}, nil
+		}), &managedpool.Options{Mode: mode})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(m.Close)
+		pools[name] = m
 	}
-	b.Cleanup(m.Close)
-	fill(b, p)
-	fill(b, m)
-	return p, m
+	for _, pool := range pools {
+		fill(b, pool)
+	}
+	return pools
 }
 
 func fill(b *testing.B, pool querier) {

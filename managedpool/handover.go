@@ -39,6 +39,8 @@ type handover struct {
 	// The rest belongs to the worker.
 
 	vain     *generation // a spare session of it grew old unused
+	to       *generation // whose hand-over this is
+	target   int         // how many connections there were when it began
 	lead     int         // connections absorbed for which no old one has gone
 	failures int         // sessions that could not be made, in a row
 
@@ -73,8 +75,16 @@ func (h *handover) replace() {
 		case old == 0:
 			h.settleSpare()
 		default:
+			h.begin()
 			h.replaceOne()
 		}
+	}
+}
+
+// begin takes note of where a hand-over begins.
+func (h *handover) begin() {
+	if to := h.pool.current(); h.to != to {
+		h.to, h.lead, h.target = to, 0, h.pool.totals().all
 	}
 }
 

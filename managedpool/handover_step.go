@@ -44,14 +44,17 @@ func (h *handover) replaceOne() {
 		h.pause(longestPause) // until there is a login to replace it with, or a connection that can be replaced
 		return
 	}
-	if ahead := h.lead > h.pool.ahead(); !ahead && !h.spare.filled() && h.vain != h.pool.current() {
+	if h.pool.options.Headroom < 0 {
+		h.breakFirst()
+		return
+	}
+	if h.wantsMore() && !h.spare.filled() && h.vain != h.pool.current() {
 		switch err := h.makeSpare(); {
 		case errors.Is(err, errNoPlace):
 			h.pause(longestPause) // until the verification that has the place is over
 			return
 		case err != nil && sqlState(err) != tooManyConnections:
-			h.pause(min(dialPause<<min(h.failures, 16), maxDialPause))
-			h.failures++
+			h.pauseAfterFailure()
 			return
 		}
 		h.failures = 0
@@ -59,6 +62,9 @@ func (h *handover) replaceOne() {
 	if h.roomLeft() && h.spare.filled() {
 		h.absorb()
 		h.lead++
+		if h.lead <= h.pool.ahead() && h.wantsMore() {
+			return // the next one first, while there is headroom for it
+		}
 	}
 	gone := h.letOneGo()
 	if gone == nil {
@@ -70,6 +76,38 @@ func (h *handover) replaceOne() {
 		gone.await()
 		h.fill()
 	}
+}
+
+// wantsMore reports whether another session should be made: not while connections are ahead of those that have gone,
+// and in Replace mode not once there are as many as there were.
+func (h *handover) wantsMore() bool {
+	if h.lead > h.pool.ahead() {
+		return false
+	}
+	return h.pool.options.Mode == InPlace || int(h.current().Stat().TotalConns()) < h.target
+}
+
+// breakFirst is replaceOne in a pool without headroom: one old connection goes, and the fresh session takes its place.
+func (h *handover) breakFirst() {
+	if !h.pool.headroom.tryAcquire() {
+		h.pause(longestPause) // until the verification that has the place is over
+		return
+	}
+	gone := h.letOneGo()
+	if gone == nil {
+		gone = h.letNextGo()
+	}
+	if gone == nil {
+		h.pool.headroom.release()
+		return
+	}
+	gone.await()
+	if err := h.logInSpare(); err != nil {
+		h.pauseAfterFailure()
+		return
+	}
+	h.failures = 0
+	h.fill()
 }
 
 // fill sees to it that the spare session, if there still is one, takes the place of the one that went: a caller
@@ -96,6 +134,12 @@ func (h *handover) awaitTaken() bool {
 	}
 }
 
+// pauseAfterFailure waits longer after each login that failed.
+func (h *handover) pauseAfterFailure() {
+	h.pause(min(dialPause<<min(h.failures, 16), maxDialPause))
+	h.failures++
+}
+
 // roomLeft reports whether pgxpool may make another connection as it is.
 func (h *handover) roomLeft() bool {
 	return h.pool.hasRoom(h.pool.ahead())
@@ -117,15 +161,21 @@ var errNoPlace = errors.New("managedpool: no place in Options.Headroom")
 // makeSpare logs a session in for the next connect. A server without room for one more (SQLSTATE 53300) is not
 // an obstacle: then an old connection goes first, and the next connect logs in by itself.
 func (h *handover) makeSpare() error {
+	if !h.pool.headroom.tryAcquire() {
+		return errNoPlace
+	}
+	return h.logInSpare()
+}
+
+// logInSpare is makeSpare with a place in the headroom, which is given back if it fails.
+func (h *handover) logInSpare() error {
 	ctx, cancel := context.WithTimeout(h.ctx, spareTimeout)
 	defer cancel()
 	g := h.pool.current()
 	config, err := g.backing.dialConfig(ctx)
 	if err != nil {
+		h.pool.headroom.release()
 		return err
-	}
-	if !h.pool.headroom.tryAcquire() {
-		return errNoPlace
 	}
 	s := h.pool.sessions.beginExtra(g)
 	session, err := h.pool.logInAs(ctx, s, g, &config.Config)

@@ -6,7 +6,8 @@ import "context"
 // is given back when the session is gone or has become one of pgxpool's.
 type headroom chan struct{}
 
-func newHeadroom(n int) headroom { return make(headroom, n) }
+// newHeadroom has room for one session at least: without headroom, it takes the place of a connection.
+func newHeadroom(n int) headroom { return make(headroom, max(1, n)) }
 
 func (h headroom) acquire(ctx context.Context) error {
 	select {

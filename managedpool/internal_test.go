@@ -64,8 +64,10 @@ func TestOptionsValidate(t *testing.T) {
 		"MaxHold":         {{MaxHold: -1}},
 		"BreakerOpen":     {{BreakerOpen: -1}},
 		"DrainTimeout":    {{DrainTimeout: -1}},
+		"Mode":            {{Mode: -1}, {Mode: 3}},
+		"NextConfig":      {{Mode: InPlace, NextConfig: func(context.Context, source.Credential, *Config) error { return nil }}},
 		"BreakerFailures": {{BreakerFailures: -1}},
-		"Headroom":        {{Headroom: -1}},
+		"Headroom":        {{Headroom: -2}},
 		"Jitter": {{Jitter: 1.01}, {Jitter: -0.5}, {Jitter: -2}, {Jitter: math.NaN()}, {Jitter: math.Inf(1)},
 			{Jitter: math.Inf(-1)}},
 		"Probe":             {{Probe: probe.All(nil)}, {Probe: probe.Privileges{probe.Table("t", "FLY")}}},
@@ -81,7 +83,7 @@ func TestOptionsValidate(t *testing.T) {
 		}
 	}
 	for i, o := range []Options{
-		{Jitter: -1}, {Jitter: 1}, {Margin: time.Hour}, {ExpiryWindow: time.Hour, Margin: time.Hour - 1},
+		{Jitter: -1}, {Jitter: 1}, {Headroom: -1}, {Mode: Replace}, {Margin: time.Hour}, {ExpiryWindow: time.Hour, Margin: time.Hour - 1},
 		{AllowEndpoints: []string{"db", "*.example.com:5432/*"}},
 	} {
 		filled := o.withDefaults()

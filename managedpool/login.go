@@ -24,7 +24,9 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 	deadline := time.Now().Add(p.options.MaxHold)
 	hold, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	for {
+	place := p.comes()
+	defer place.leave()
+	for ; ; place.back() {
 		if p.current().backing != b {
 			return nil, errMoved
 		}
@@ -36,6 +38,14 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 		}
 		if spare := p.handover.takeSpare(); spare != nil {
 			return spare, nil // it came while there was no login
+		}
+		if !place.take() {
+			select {
+			case <-time.After(placePause):
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
 		}
 		g := p.current()
 		made, err := p.logIn(ctx, g, config)

@@ -73,7 +73,9 @@ type Options struct {
 	NextConfig func(ctx context.Context, next source.Credential, config *Config) error
 
 	// Headroom is how many sessions beyond MaxConns the pool may have, for verifying a credential and for
-	// making a connection before the one it replaces goes. Defaults to 1.
+	// making a connection before the one it replaces goes. Defaults to 1. -1 means none: a connection goes
+	// first, and its place is taken; while all are held, no credential can be verified. In Replace mode more
+	// than 1 lets the next pgxpool fill before connections of the one before go, up to MaxConns.
 	Headroom int
 
 	// DrainTimeout ends a hand-over: connections of the old credential that are still in use, or hijacked, are
@@ -158,8 +160,8 @@ func (o *Options) validate() error {
 		return optionError("Mode", "must be InPlace or Replace, is %v", o.Mode)
 	case o.NextConfig != nil && o.Mode != Replace:
 		return optionError("NextConfig", "needs Mode: Replace")
-	case o.Headroom < 0:
-		return optionError("Headroom", "must not be negative, is %d", o.Headroom)
+	case o.Headroom < -1:
+		return optionError("Headroom", "must not be less than -1, is %d", o.Headroom)
 	}
 	if f, ok := o.Probe.(probe.Func); ok && f == nil {
 		return optionError("Probe", "must not be a probe.Func without a function")

@@ -47,7 +47,7 @@ func TestConstructionRefuses(t *testing.T) {
 		{"source without a function", config, source.Func(nil), nil, "managedpool: src is nil"},
 		{"probe without a function", config, asked, &managedpool.Options{Probe: probe.Func(nil)}, "managedpool: Options.Probe must"},
 		{"no connections", none, asked, nil, "MaxSize must be >= 1"}, // pgxpool's own
-		{"option", config, asked, &managedpool.Options{Headroom: -1}, "managedpool: Options.Headroom must not be negative"},
+		{"option", config, asked, &managedpool.Options{Headroom: -2}, "managedpool: Options.Headroom must not be less than -1"},
 		{"endpoint", config, asked, &managedpool.Options{AllowEndpoints: []string{"*"}}, `managedpool: Options.AllowEndpoints[0] ("*")`},
 		{"probe", config, asked, &managedpool.Options{Probe: probe.All(nil)}, "managedpool: Options.Probe: "},
 	}

@@ -63,6 +63,7 @@ type Pool struct {
 	reports  *reports
 	pings    *worker
 	headroom headroom
+	places   places
 
 	roleChecks limiter
 	warned     atomic.Bool // MaxConnLifetime against the credential's life
@@ -151,7 +152,7 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	p.ends = newEnds(p)
 	p.reports = newReports(p)
 	p.pings = newWorker(func() { p.pingIdle(p.pings.ctx); p.handover.kick() })
-	p.headroom = newHeadroom(p.options.Headroom)
+	p.headroom = newHeadroom(p.options.Headroom - p.ahead())
 	p.closing = newClosing()
 	p.engine = refresh.New(refresh.Config{
 		Source: src, Target: target{p}, Policy: p.options.policy(),

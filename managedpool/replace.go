@@ -86,7 +86,15 @@ func (p *Pool) enter() *backing {
 
 // hasRoom reports whether there is room for one more connection than there are, less those that already count.
 func (p *Pool) hasRoom(counted int) bool {
-	return p.totals().all-counted < int(p.current().backing.config.MaxConns)
+	return p.totals().all-counted < p.limit()-p.lent()
+}
+
+// lent is how many places of a pool without headroom a verification has. That of a spare session is for the next connect.
+func (p *Pool) lent() int {
+	if p.options.Headroom >= 0 || p.handover.spare.filled() {
+		return 0
+	}
+	return len(p.headroom)
 }
 
 // admit decides whether b may make the connection that it has begun to make.

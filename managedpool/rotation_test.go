@@ -104,7 +104,11 @@ func (r *rig) adoptedLast(t testing.TB, within time.Duration) {
 
 func (r *rig) withinBudget(t testing.TB, seen int) {
 	t.Helper()
-	budget := poolSize + managedpool.DefaultHeadroom
+	r.within(t, seen, poolSize+managedpool.DefaultHeadroom)
+}
+
+func (r *rig) within(t testing.TB, seen, budget int) {
+	t.Helper()
 	if seen > budget {
 		t.Errorf("the server saw %d sessions, the budget is %d", seen, budget)
 	}
@@ -116,8 +120,17 @@ func (r *rig) withinBudget(t testing.TB, seen int) {
 // TestRotationsUnderLoad: no operation fails and the budget holds while logins are replaced, each old one
 // being dropped two seconds after the new one appeared.
 func TestRotationsUnderLoad(t *testing.T) {
-	rotations := either(6, 100)
-	r := newRig(t, "", nil)
+	rotationsUnderLoad(t, either(6, 100), managedpool.DefaultHeadroom)
+}
+
+// TestNoHeadroom: the same, where a connection has to go before a session is made in its place.
+func TestNoHeadroom(t *testing.T) { rotationsUnderLoad(t, either(4, 100), -1) }
+
+// TestMuchHeadroom: the same, where the next connections may all be made before the first of the old ones goes.
+func TestMuchHeadroom(t *testing.T) { rotationsUnderLoad(t, either(4, 100), poolSize) }
+
+func rotationsUnderLoad(t *testing.T, rotations, headroom int) {
+	r := newRig(t, "", func(o *managedpool.Options) { o.Headroom = headroom })
 	sessions := startCensus(t, r.issuer)
 	work := startLoad(t, r.pool, 32, nil)
 
@@ -139,7 +152,7 @@ func TestRotationsUnderLoad(t *testing.T) {
 	}
 	operations := work.end()
 	seen := sessions.end()
-	r.withinBudget(t, seen)
+	r.within(t, seen, poolSize+max(0, headroom))
 	t.Logf("%d operations, %d failed, %d rotations, at most %d sessions, %d sockets",
 		operations, work.failures.Load(), rotations, seen, r.proxy.MaxOpen())
 }

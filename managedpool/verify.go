@@ -124,6 +124,12 @@ func (p *Pool) beginExtra(ctx context.Context, g *generation) (*session, error) 
 	if err := p.headroom.acquire(ctx); err != nil {
 		return nil, fmt.Errorf("managedpool: no place in Options.Headroom for a verification: %w", err)
 	}
+	if p.options.Headroom < 0 {
+		if err := p.makeRoom(ctx); err != nil {
+			p.headroom.release()
+			return nil, err
+		}
+	}
 	return p.sessions.beginExtra(g), nil
 }
 

@@ -1,0 +1,131 @@
+package managedpool
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// placePause is how often a connect without headroom looks whether there is a place for it.
+const placePause = time.Millisecond
+
+// places keeps a pool without headroom within MaxConns: a session that is being verified, or spare, takes the place of
+// a connection, and connects wait for as long as it has it.
+type places struct {
+	mu     sync.Mutex // guards the fields below, and makes a look and what follows from it one
+	wait   int        // connects that have no session yet
+	wanted bool       // the next connection to come home goes, whichever it is
+}
+
+// placeless is a connect on its way to a session.
+type placeless struct {
+	pool    *Pool
+	waiting bool
+}
+
+// comes counts a connect that has no session yet.
+func (p *Pool) comes() *placeless {
+	c := &placeless{pool: p}
+	c.back()
+	return c
+}
+
+// back counts it once more after a session that came to nothing.
+func (c *placeless) back() {
+	if c.pool.options.Headroom >= 0 || c.waiting {
+		return
+	}
+	c.waiting = true
+	c.pool.places.mu.Lock()
+	c.pool.places.wait++
+	c.pool.places.mu.Unlock()
+}
+
+// leave ends the count.
+func (c *placeless) leave() {
+	if c.waiting {
+		c.waiting = false
+		c.pool.places.mu.Lock()
+		c.pool.places.wait--
+		c.pool.places.mu.Unlock()
+	}
+}
+
+// take takes a place for a session, and reports whether there was one.
+func (c *placeless) take() bool {
+	if !c.waiting {
+		return true
+	}
+	places := &c.pool.places
+	places.mu.Lock()
+	defer places.mu.Unlock()
+	if c.pool.used() >= c.pool.limit()-len(c.pool.headroom) {
+		return false
+	}
+	c.waiting = false
+	places.wait--
+	return true
+}
+
+// used is how many connections have a session, or are about to. It is called under the lock of places.
+func (p *Pool) used() int { return p.totals().all - p.places.wait }
+
+// limit is MaxConns of the login in use.
+func (p *Pool) limit() int { return int(p.current().backing.config.MaxConns) }
+
+// makeRoom frees a place for a session in a pool without headroom: that of an idle connection, else of the next to
+// come home.
+func (p *Pool) makeRoom(ctx context.Context) error {
+	for !p.hasPlace() {
+		if gone := p.closeOneIdle(func(*session) bool { return true }); gone != nil {
+			gone.await()
+			continue
+		}
+		p.want(true)
+		select {
+		case <-time.After(placePause):
+		case <-ctx.Done():
+			p.want(false)
+			return fmt.Errorf("managedpool: no place for a verification: all connections are in use, and Options.Headroom is -1: %w", ctx.Err())
+		}
+	}
+	p.want(false)
+	return nil
+}
+
+// hasPlace reports whether a session beside the connections would be within MaxConns.
+func (p *Pool) hasPlace() bool {
+	p.places.mu.Lock()
+	defer p.places.mu.Unlock()
+	return p.used() < p.limit()
+}
+
+// want lets the next connection that comes home go, or no longer.
+func (p *Pool) want(wanted bool) {
+	p.places.mu.Lock()
+	changed := p.places.wanted != wanted
+	p.places.wanted = wanted
+	p.places.mu.Unlock()
+	switch {
+	case !changed:
+	case wanted:
+		p.sessions.errand(1) // releases are looked at
+	default:
+		p.sessions.errand(-1)
+	}
+}
+
+// wanted reports whether a connection that comes home is to go; it is asked for one.
+func (p *Pool) wanted() bool {
+	if p.options.Headroom >= 0 {
+		return false
+	}
+	p.places.mu.Lock()
+	wanted := p.places.wanted
+	p.places.mu.Unlock()
+	if wanted {
+		p.want(false)
+	}
+	return wanted
+}
