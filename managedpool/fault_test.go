@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -267,7 +268,7 @@ func inFlight(err error) bool {
 	var connectErr *pgconn.ConnectError
 	return !errors.As(err, &connectErr) && (strings.Contains(err.Error(), "EOF") ||
 		strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "reset by peer") ||
-		strings.Contains(err.Error(), "broken pipe"))
+		strings.Contains(err.Error(), "broken pipe") || errors.Is(err, net.ErrClosed))
 }
 
 // TestKilledSessions: with a good credential, killed sessions cost the statements in flight, at most one more

@@ -7,9 +7,16 @@
 //	...
 //	pool, err := managedpool.New(ctx, "host=db.internal dbname=app sslmode=verify-full", src, nil)
 //
+// # Modes
+//
+// [InPlace], the default, exchanges the connections of one pgxpool, one at a time; [Pool.Unwrap] gives it to libraries.
+// [Replace] gives each credential a pgxpool of its own, which fills while the one before drains: for credentials that
+// come with another configuration (Options.NextConfig), or whose connections are to be kept apart. In both, callers
+// wait for no login, and the server sees at most MaxConns + Headroom sessions of the pool.
+//
 // # Which hooks run when
 //
-// The hooks of Config are chained, never replaced.
+// The hooks of Config are chained, never replaced; in Replace mode those of each pgxpool's own configuration.
 //
 //   - BeforeConnect, DialFunc, TLS, AfterNetConnect, ValidateConnect and the other settings of the login run for
 //     every session, also for the one on which a new credential is verified and for the spare ones of a

@@ -136,6 +136,9 @@ func (p *Pool) ahead() int {
 // closeEmpty closes the pgxpools whose connections have all gone. A connection that its caller never gives back keeps
 // the goroutine that closes its pgxpool until he does.
 func (p *Pool) closeEmpty() {
+	if len(p.open()) == 1 {
+		return
+	}
 	p.mu.Lock()
 	var rest, empty []*backing
 	for _, b := range p.backings {
