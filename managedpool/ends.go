@@ -118,7 +118,7 @@ func (e *ends) dropLeaving() bool {
 // because of yet another rotation: the issuer may be about to end their logins. Of those that take very long it warns.
 // It reports whether there is a new one of the former, and when to look next.
 func (e *ends) lookAtAge() (turned bool, next time.Time) {
-	patience := patienceBase + time.Duration(e.pool.config.MaxConns)*patiencePerConn
+	patience := patienceBase + time.Duration(e.pool.limit())*patiencePerConn
 	for _, d := range e.pool.sessions.draining() {
 		g, age := d.generation, time.Since(d.superseded)
 		switch {

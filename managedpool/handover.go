@@ -99,9 +99,10 @@ func (h *handover) mayGo(s *session) bool {
 	return true
 }
 
-// takeSpare returns the spare session if it can be trusted and belongs to the login in use.
-func (h *handover) takeSpare() *standby.Session {
-	ready, fresh := h.spare.take()
+// takeSpare returns the spare session, for a connect of b, if it can be trusted and belongs to the login in use. The
+// connect has a session then, before the place of that in the headroom is free.
+func (h *handover) takeSpare(b *backing, connect *placeless) *standby.Session {
+	ready, fresh := h.spare.takeFor(b)
 	if ready == nil {
 		return nil
 	}
@@ -110,13 +111,15 @@ func (h *handover) takeSpare() *standby.Session {
 		ready.Close()
 		return nil
 	}
+	connect.leave()
 	h.pool.leaveHeadroom(s)
+	h.kick()
 	return ready
 }
 
 // dropSpare closes the spare session, if there is one.
 func (h *handover) dropSpare() {
-	if session, _ := h.spare.take(); session != nil {
+	if session := h.spare.take(); session != nil {
 		session.Close()
 	}
 }

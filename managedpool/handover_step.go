@@ -89,6 +89,10 @@ func (h *handover) wantsMore() bool {
 
 // breakFirst is replaceOne in a pool without headroom: one old connection goes, and the fresh session takes its place.
 func (h *handover) breakFirst() {
+	if h.spare.filled() {
+		h.fillOrWait()
+		return
+	}
 	if !h.pool.headroom.tryAcquire() {
 		h.pause(longestPause) // until the verification that has the place is over
 		return
@@ -108,6 +112,17 @@ func (h *handover) breakFirst() {
 	}
 	h.failures = 0
 	h.fill()
+}
+
+// fillOrWait finds a place for a spare session, or drops one that nobody takes.
+func (h *handover) fillOrWait() {
+	h.fill()
+	if h.spare.filled() && !h.spare.fresh() {
+		h.dropSpare()
+	}
+	if h.spare.filled() {
+		h.pause(fillPause)
+	}
 }
 
 // fill sees to it that the spare session, if there still is one, takes the place of the one that went: a caller

@@ -156,7 +156,7 @@ func (b *backing) released(conn *pgx.Conn, s *session) {
 	if b.owner.sessions.cleared(s) {
 		b.owner.checkRole(conn, s)
 	}
-	if s.outdated.Load() || s.generation.Load().leaves() || b.owner.handover.mayGo(s) || b.owner.wanted() {
+	if s.outdated.Load() || s.generation.Load().leaves() || b.owner.handover.mayGo(s) || b.owner.wanted(s) {
 		s.part(conn)
 	}
 }

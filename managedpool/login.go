@@ -27,17 +27,18 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 	place := p.comes()
 	defer place.leave()
 	for ; ; place.back() {
-		if p.current().backing != b {
-			return nil, errMoved
-		}
-		if spare := p.handover.takeSpare(); spare != nil {
+		if spare := p.handover.takeSpare(b, place); spare != nil {
 			return spare, nil
 		}
 		if _, err := p.engine.Login(hold); err != nil {
 			return nil, err
 		}
-		if spare := p.handover.takeSpare(); spare != nil {
+		if spare := p.handover.takeSpare(b, place); spare != nil {
 			return spare, nil // it came while there was no login
+		}
+		g := p.current()
+		if g.backing != b {
+			return nil, errMoved // the login is for another pgxpool, with another configuration perhaps
 		}
 		if !place.take() {
 			select {
@@ -47,7 +48,6 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 				return nil, ctx.Err()
 			}
 		}
-		g := p.current()
 		made, err := p.logIn(ctx, g, config)
 		if p.outlived(g, made) && ctx.Err() == nil && time.Now().Before(deadline) {
 			discard(made)

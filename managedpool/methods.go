@@ -91,7 +91,7 @@ func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, er
 	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {
 		c.Release()
-		return rows, err
+		return failedRows{err: err}, err
 	}
 	return &borrowedRows{Rows: rows, conn: c}, nil
 }

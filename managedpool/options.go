@@ -68,8 +68,9 @@ type Options struct {
 
 	// NextConfig changes the configuration of the pgxpool that a credential gets in Replace mode: its size, its
 	// TLS, where it connects. config is a copy of the pool's own, to be changed in place; next is the credential,
-	// whose login is set later. An error refuses the credential for now. It must return soon after ctx ends and
-	// is called for each verification. Defaults to none.
+	// whose login is set later. After an error the credential is tried again later; after one wrapped by
+	// source.Permanent it is given back. It must return soon after ctx ends and is called for each verification.
+	// Defaults to none.
 	NextConfig func(ctx context.Context, next source.Credential, config *Config) error
 
 	// Headroom is how many sessions beyond MaxConns the pool may have, for verifying a credential and for

@@ -16,6 +16,7 @@ type places struct {
 	mu     sync.Mutex // guards the fields below, and makes a look and what follows from it one
 	wait   int        // connects that have no session yet
 	wanted bool       // the next connection to come home goes, whichever it is
+	gone   *session   // it did, and this was it
 }
 
 // placeless is a connect on its way to a session.
@@ -82,9 +83,12 @@ func (p *Pool) makeRoom(ctx context.Context) error {
 			gone.await()
 			continue
 		}
-		p.want(true)
+		p.want(true) // the one that goes is waited for, before there is another
 		select {
 		case <-time.After(placePause):
+			if gone := p.takeGone(); gone != nil {
+				gone.await()
+			}
 		case <-ctx.Done():
 			p.want(false)
 			return fmt.Errorf("managedpool: no place for a verification: all connections are in use, and Options.Headroom is -1: %w", ctx.Err())
@@ -106,6 +110,9 @@ func (p *Pool) want(wanted bool) {
 	p.places.mu.Lock()
 	changed := p.places.wanted != wanted
 	p.places.wanted = wanted
+	if changed {
+		p.places.gone = nil
+	}
 	p.places.mu.Unlock()
 	switch {
 	case !changed:
@@ -116,16 +123,25 @@ func (p *Pool) want(wanted bool) {
 	}
 }
 
-// wanted reports whether a connection that comes home is to go; it is asked for one.
-func (p *Pool) wanted() bool {
+// wanted reports whether s, which comes home, is to go; it is asked for one.
+func (p *Pool) wanted(s *session) bool {
 	if p.options.Headroom >= 0 {
 		return false
 	}
 	p.places.mu.Lock()
-	wanted := p.places.wanted
-	p.places.mu.Unlock()
+	wanted := p.places.wanted && p.places.gone == nil
 	if wanted {
-		p.want(false)
+		p.places.gone = s
 	}
+	p.places.mu.Unlock()
 	return wanted
+}
+
+// takeGone returns the connection that has gone because it was wanted, nil if none has.
+func (p *Pool) takeGone() *session {
+	p.places.mu.Lock()
+	defer p.places.mu.Unlock()
+	gone := p.places.gone
+	p.places.gone = nil
+	return gone
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/puddle/v2"
 
 	"github.com/rekeyhq/rekey/source"
@@ -24,19 +26,52 @@ func (p *Pool) backingFor(ctx context.Context, c source.Credential, e endpoint) 
 		return current.backing, nil
 	}
 	config := p.config.Copy()
+	conn := config.ConnConfig
 	if p.options.NextConfig != nil {
 		if err := p.options.NextConfig(ctx, c, config); err != nil {
-			return nil, fmt.Errorf("managedpool: Options.NextConfig: %w", withoutConfig(err))
+			return nil, fmt.Errorf("Options.NextConfig: %w", withoutConfig(err))
 		}
-		if config.ConnConfig == nil || config.MaxConns < 1 {
-			return nil, errors.New("managedpool: Options.NextConfig left no usable configuration: MaxConns must be at least 1")
+		if err := usable(config, conn); err != nil {
+			return nil, source.Permanent(fmt.Errorf("Options.NextConfig left no usable configuration: %w", err))
 		}
 	}
 	return newBacking(p, config), nil
 }
 
+// usable finds what would make pgxpool panic. conn is the ConnConfig that config had at first.
+func usable(config *Config, conn *pgx.ConnConfig) (err error) {
+	switch {
+	case config.ConnConfig != conn:
+		return errors.New("its ConnConfig was replaced, not changed")
+	case config.MaxConns < 1:
+		return fmt.Errorf("MaxConns must be at least 1, is %d", config.MaxConns)
+	case config.HealthCheckPeriod <= 0:
+		return fmt.Errorf("HealthCheckPeriod must be positive, is %v", config.HealthCheckPeriod)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r) // pgxpool's own words: not made by ParseConfig
+		}
+	}()
+	empty := config.Copy()
+	empty.MaxConns = 0
+	pgxpool.NewWithConfig(context.Background(), empty) // fails without having done anything
+	return nil
+}
+
 // acquire is Acquire in Replace mode.
-func (p *Pool) acquire(ctx context.Context) (*Conn, error) {
+func (p *Pool) acquire(ctx context.Context) (c *Conn, err error) {
+	b := p.current().backing
+	if tracer, ok := b.config.ConnConfig.Tracer.(pgxpool.AcquireTracer); ok { // it hears of an acquire once
+		ctx = tracer.TraceAcquireStart(ctx, b.pool, pgxpool.TraceAcquireStartData{})
+		defer func() {
+			data := pgxpool.TraceAcquireEndData{Err: err}
+			if c != nil {
+				data.Conn = c.Conn()
+			}
+			tracer.TraceAcquireEnd(ctx, b.pool, data)
+		}()
+	}
 	for {
 		c, err := p.acquireOnce(ctx)
 		if err != errMoved {

@@ -7,13 +7,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/source"
+	"github.com/rekeyhq/rekey/source/sourcetest"
 )
 
 // replacing makes a pool in Replace mode whatever the round is about.
@@ -184,4 +188,178 @@ func TestLeakedConnectionHoldsNothingUp(t *testing.T) {
 	if len(drained) != 3 || drained[0].Cancelled != 1 || drained[1].Cancelled != 0 {
 		t.Errorf("drained: %s", fmt.Sprint(drained))
 	}
+}
+
+// TestHeldLoginGetsTheNextConfiguration: callers who wait while the server refuses the login get connections of the
+// next one's pgxpool: its password must not be sent where the configuration of the last one leads.
+func TestHeldLoginGetsTheNextConfiguration(t *testing.T) {
+	onlyIn(t, managedpool.Replace)
+	const size = 4
+	c := newCounted(t, &managedpool.Options{
+		PollInterval: time.Hour,
+		NextConfig: func(_ context.Context, next source.Credential, config *managedpool.Config) error {
+			config.ConnConfig.RuntimeParams["application_name"] = "for " + next.Username
+			return nil
+		},
+	}, func(config *managedpool.Config) { config.MaxConns = size })
+	old, err := c.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Release()
+	if err := c.issuer.Exec(t.Context(), "alter role "+c.feed.login.Username+" password 'another'"); err != nil {
+		t.Fatal(err)
+	}
+	var callers sync.WaitGroup
+	for range size - 1 {
+		callers.Go(func() {
+			conn, err := c.Acquire(context.Background())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Release()
+			var user, name string
+			err = conn.QueryRow(context.Background(), "select current_user, current_setting('application_name')").Scan(&user, &name)
+			if err != nil || name != "for "+user {
+				t.Errorf("%s is logged in with the configuration of another: %q, %v", user, name, err)
+			}
+		})
+	}
+	envtest.Eventually(t, 5*time.Second, func() bool { return c.Status().State == rekey.StateRefused }, "refused")
+	next, err := c.issuer.Issue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.feed.set(next)
+	callers.Wait()
+	c.within(t, size+managedpool.DefaultHeadroom)
+}
+
+// TestNextConfigFails: an error that may pass does not cost the credential; one that is for good does, and so does a
+// configuration that pgxpool would panic on.
+func TestNextConfigFails(t *testing.T) {
+	onlyIn(t, managedpool.Replace)
+	for name, tt := range map[string]struct {
+		next    func(*managedpool.Config) error
+		retired int
+	}{
+		"a passing error":   {func(*managedpool.Config) error { return context.DeadlineExceeded }, 0},
+		"an error for good": {func(*managedpool.Config) error { return source.Permanent(errors.New("no such shard")) }, 1},
+		"not by ParseConfig": {func(c *managedpool.Config) error {
+			*c = managedpool.Config{ConnConfig: c.ConnConfig, MaxConns: 1, HealthCheckPeriod: 1}
+			return nil
+		}, 1},
+		"no connections":     {func(c *managedpool.Config) error { c.MaxConns = 0; return nil }, 1},
+		"another ConnConfig": {func(c *managedpool.Config) error { c.ConnConfig = c.ConnConfig.Copy(); return nil }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			issuer := envtest.Issuer(t)
+			fake := sourcetest.New(source.Credential{}, sourcetest.Notifies, sourcetest.Retires)
+			issue := func(version string) {
+				login, err := issuer.Issue(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				fake.Rotate(versioned(credentialOf(login), version))
+			}
+			issue("first")
+			pool, err := managedpool.New(t.Context(), issuer.Database().DSN("nobody", ""), fake.Source(), &managedpool.Options{
+				NextConfig: func(_ context.Context, c source.Credential, config *managedpool.Config) error {
+					if c.Version == "first" {
+						return nil
+					}
+					return tt.next(config)
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer shutdown(t, pool)
+			issue("second")
+			err = pool.Refresh(t.Context())
+			if err == nil || !strings.Contains(err.Error(), "Options.NextConfig") || pool.Status().Version != "first" {
+				t.Errorf("error %v, version %q", err, pool.Status().Version)
+			}
+			if err := pool.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+			envtest.Eventually(t, 5*time.Second, func() bool { return len(fake.Retired()) >= tt.retired }, "given back")
+			if n := len(fake.Retired()); n != tt.retired {
+				t.Errorf("%d credentials given back, want %d", n, tt.retired)
+			}
+		})
+	}
+}
+
+// acquires counts what an AcquireTracer hears.
+type acquires struct {
+	seenPools
+	ended, failed atomic.Int64
+}
+
+func (a *acquires) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ managedpool.TraceAcquireStartData) context.Context {
+	return ctx
+}
+
+func (a *acquires) TraceAcquireEnd(_ context.Context, _ *pgxpool.Pool, data managedpool.TraceAcquireEndData) {
+	a.ended.Add(1)
+	if data.Err != nil {
+		a.failed.Add(1)
+	}
+}
+
+// TestTracerHearsOfAnAcquireOnce: whatever becomes of it in a hand-over.
+func TestTracerHearsOfAnAcquireOnce(t *testing.T) {
+	tracer := &acquires{}
+	c := newCounted(t, nil, func(config *managedpool.Config) {
+		config.MaxConns = 5
+		config.ConnConfig.Tracer = tracer
+	})
+	var done atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	var callers sync.WaitGroup
+	for range 12 {
+		callers.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := c.Exec(t.Context(), "select pg_sleep(0.002)"); err != nil {
+					t.Error(err)
+				}
+				done.Add(1)
+			}
+		})
+	}
+	for range 4 {
+		next, err := c.issuer.Issue(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.feed.set(next)
+		uses(t, c.Pool, next)
+	}
+	cancel()
+	callers.Wait()
+	if ended := tracer.ended.Load(); ended != done.Load() || tracer.failed.Load() != 0 {
+		t.Errorf("%d acquires: the tracer heard of %d, %d failed", done.Load(), ended, tracer.failed.Load())
+	}
+}
+
+// TestNoHeadroomKeepsPace: without headroom, too, connections go one by one, not all of them when it is late.
+func TestNoHeadroomKeepsPace(t *testing.T) {
+	c := newCounted(t, &managedpool.Options{Headroom: -1}, func(config *managedpool.Config) { config.MaxConns = 10 })
+	held := holdAll(t, c.Pool, 10)
+	releaseAll(held)
+	for range 3 {
+		before := c.proxy.Total()
+		next, err := c.issuer.Issue(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.feed.set(next)
+		uses(t, c.Pool, next)
+		if n := c.proxy.Total() - before; n < 9 {
+			t.Errorf("%d sessions made for ten connections: the others were dropped", n)
+		}
+	}
+	c.within(t, 10)
 }

@@ -29,8 +29,7 @@ func (s *spare) close() *standby.Session {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	session, _ := s.take()
-	return session
+	return s.take()
 }
 
 // put leaves a session. Whatever was there before is returned, to be closed, or what nobody will come for.
@@ -65,17 +64,36 @@ var closedChan = func() chan struct{} {
 	return c
 }()
 
-// take returns the session that is there, and whether it is fresh enough to be adopted.
-func (s *spare) take() (session *standby.Session, fresh bool) {
+// take returns the session that is there.
+func (s *spare) take() *standby.Session {
+	session, _ := s.takeIf(func(*standby.Session) bool { return true })
+	return session
+}
+
+// takeFor returns the session that is there if b's connections may adopt it, and whether it is fresh enough.
+func (s *spare) takeFor(b *backing) (ready *standby.Session, fresh bool) {
+	return s.takeIf(func(ready *standby.Session) bool {
+		return ready.Attached.(*session).generation.Load().backing == b
+	})
+}
+
+func (s *spare) takeIf(match func(*standby.Session) bool) (session *standby.Session, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	session = s.session
-	if session == nil {
+	if session == nil || !match(session) {
 		return nil, false
 	}
 	s.session = nil
 	close(s.gone)
 	return session, time.Since(s.since) < spareLife
+}
+
+// fresh reports whether the session that is there may still be adopted.
+func (s *spare) fresh() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.session != nil && time.Since(s.since) < spareLife
 }
 
 // filled reports whether there is one.

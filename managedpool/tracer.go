@@ -24,7 +24,7 @@ type acquireTracer struct {
 func newPoolTracer(b *backing, user pgx.QueryTracer) pgx.QueryTracer {
 	t := poolTracer{backing: b}
 	t.release, _ = user.(pgxpool.ReleaseTracer)
-	if acquire, ok := user.(pgxpool.AcquireTracer); ok {
+	if acquire, ok := user.(pgxpool.AcquireTracer); ok && b.owner.options.Mode == InPlace {
 		return &acquireTracer{poolTracer: t, acquire: acquire}
 	}
 	return &t

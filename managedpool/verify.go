@@ -48,8 +48,11 @@ func (p target) Verify(ctx context.Context, next source.Credential, inUse *refre
 		return refuse(next.Version, err)
 	}
 	b, err := p.backingFor(ctx, next, e)
-	if err != nil {
+	if source.IsPermanent(err) {
 		return refuse(next.Version, err)
+	}
+	if err != nil {
+		return fmt.Errorf("managedpool: %w", err)
 	}
 	g := newGeneration(b, next, e)
 	session, err := p.verify(ctx, g, inUse)
@@ -60,7 +63,7 @@ func (p target) Verify(ctx context.Context, next source.Credential, inUse *refre
 	if b.pool == nil {
 		if err := b.open(ctx); err != nil {
 			v.discard()
-			return refuse(next.Version, err)
+			return err
 		}
 	}
 	p.keepVerified(v)
