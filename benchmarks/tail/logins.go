@@ -22,21 +22,9 @@ type logins struct {
 func (l logins) run(ctx context.Context, every time.Duration) {
 	var last sync.WaitGroup
 	defer last.Wait()
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		login, err := l.issuer.Issue(context.Background())
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "tail: issuing a login:", err)
-			continue
-		}
+	issueEach(ctx, l.issuer, every, func(login testenv.Login) {
 		last.Go(func() { l.open(login) })
-	}
+	})
 }
 
 // open makes the connections, each after the one before was closed.

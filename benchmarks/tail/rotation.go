@@ -42,7 +42,10 @@ func (r *rotation) Changed() <-chan struct{} {
 }
 
 // run rotates until ctx ends.
-func (r *rotation) run(ctx context.Context, every time.Duration) {
+func (r *rotation) run(ctx context.Context, every time.Duration) { issueEach(ctx, r.issuer, every, r.set) }
+
+// issueEach gives use a new login at each tick, until ctx ends.
+func issueEach(ctx context.Context, issuer *testenv.Issuer, every time.Duration, use func(testenv.Login)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -51,12 +54,12 @@ func (r *rotation) run(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		login, err := r.issuer.Issue(context.Background())
+		login, err := issuer.Issue(context.Background())
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "tail: issuing a login:", err)
 			continue
 		}
-		r.set(login)
+		use(login)
 	}
 }
 
