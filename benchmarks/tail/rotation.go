@@ -42,7 +42,9 @@ func (r *rotation) Changed() <-chan struct{} {
 }
 
 // run rotates until ctx ends.
-func (r *rotation) run(ctx context.Context, every time.Duration) { issueEach(ctx, r.issuer, every, r.set) }
+func (r *rotation) run(ctx context.Context, every time.Duration) {
+	issueEach(ctx, r.issuer, every, r.set)
+}
 
 // issueEach gives use a new login at each tick, until ctx ends.
 func issueEach(ctx context.Context, issuer *testenv.Issuer, every time.Duration, use func(testenv.Login)) {
