@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 	"github.com/rekeyhq/rekey/probe"
@@ -396,5 +397,52 @@ func TestPublishDuringClose(t *testing.T) {
 	<-closed
 	if p.closing.err != nil || p.sessions.len() != 0 {
 		t.Errorf("%d sessions are left, error %v", p.sessions.len(), p.closing.err)
+	}
+}
+
+// TestWarnsOfConnectionsInUse: of those that are in use long after another login took the place of theirs, once.
+func TestWarnsOfConnectionsInUse(t *testing.T) {
+	t.Parallel()
+	issuer := envtest.Issuer(t)
+	var credentials [2]source.Credential
+	var dsn string
+	for i := range credentials {
+		login, err := issuer.Issue(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		credentials[i] = source.Credential{Username: login.User, Password: source.NewSecret(login.Password), Version: login.User}
+		dsn = issuer.DSN(login)
+	}
+	var n, warnings atomic.Int32
+	src := source.Func(func(context.Context) (source.Credential, error) { return credentials[n.Load()], nil })
+	p, err := New(t.Context(), dsn, src, &Options{OnEvent: func(e Event) {
+		if w, ok := e.(rekey.WarningEvent); ok && w.Field == "DrainTimeout" {
+			warnings.Add(1)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	held, err := p.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	n.Store(1)
+	if err := p.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	old := sessionOf(held.Conn()).generation.Load()
+	p.sessions.mu.Lock()
+	old.superseded = old.superseded.Add(-2 * warnAfter)
+	p.sessions.mu.Unlock()
+	p.ends.kick()
+	envtest.Eventually(t, 5*time.Second, func() bool { return warnings.Load() > 0 }, "a warning")
+	p.ends.kick()
+	<-time.After(50 * time.Millisecond)
+	if got := warnings.Load(); got != 1 {
+		t.Errorf("%d warnings", got)
 	}
 }
