@@ -354,12 +354,10 @@ func TestWeak(t *testing.T) {
 	}
 }
 
-// TestPublishDuringClose: a credential that is adopted while the pool closes leaves no session behind.
-func TestPublishDuringClose(t *testing.T) {
-	t.Parallel()
+// twoLogins issues two credentials for a database, and says where that is.
+func twoLogins(t *testing.T) (credentials [2]source.Credential, dsn string) {
+	t.Helper()
 	issuer := envtest.Issuer(t)
-	var credentials [2]source.Credential
-	var dsn string
 	for i := range credentials {
 		login, err := issuer.Issue(t.Context())
 		if err != nil {
@@ -370,6 +368,13 @@ func TestPublishDuringClose(t *testing.T) {
 		}
 		dsn = issuer.DSN(login)
 	}
+	return credentials, dsn
+}
+
+// TestPublishDuringClose: a credential that is adopted while the pool closes leaves no session behind.
+func TestPublishDuringClose(t *testing.T) {
+	t.Parallel()
+	credentials, dsn := twoLogins(t)
 	src := source.Func(func(context.Context) (source.Credential, error) { return credentials[0], nil })
 	p, err := New(t.Context(), dsn, src, nil)
 	if err != nil {
@@ -403,17 +408,7 @@ func TestPublishDuringClose(t *testing.T) {
 // TestWarnsOfConnectionsInUse: of those that are in use long after another login took the place of theirs, once.
 func TestWarnsOfConnectionsInUse(t *testing.T) {
 	t.Parallel()
-	issuer := envtest.Issuer(t)
-	var credentials [2]source.Credential
-	var dsn string
-	for i := range credentials {
-		login, err := issuer.Issue(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		credentials[i] = source.Credential{Username: login.User, Password: source.NewSecret(login.Password), Version: login.User}
-		dsn = issuer.DSN(login)
-	}
+	credentials, dsn := twoLogins(t)
 	var n, warnings atomic.Int32
 	src := source.Func(func(context.Context) (source.Credential, error) { return credentials[n.Load()], nil })
 	p, err := New(t.Context(), dsn, src, &Options{OnEvent: func(e Event) {

@@ -58,6 +58,7 @@ type Pool struct {
 	config    *Config // a copy of the caller's
 	options   Options
 	endpoints []endpointRule
+	traced    bool // acquires may have a tracer
 
 	backings []*backing     // guarded by mu, and replaced, not changed: every pgxpool that may have connections
 	inner    *pgxpool.Pool  // in place: the one that serves for life; nil in Replace mode
@@ -152,6 +153,7 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	if err := p.options.validate(); err != nil {
 		return nil, err
 	}
+	p.traced = p.mayTrace()
 	p.endpoints, _ = parseEndpoints(p.options.AllowEndpoints) // validate has seen them
 	p.sessions = newRegistry(p.sessionEnded)
 	p.handover = newHandover(p)

@@ -59,19 +59,33 @@ func usable(config *Config, conn *pgx.ConnConfig) (err error) {
 	return nil
 }
 
-// acquire is Acquire in Replace mode.
-func (p *Pool) acquire(ctx context.Context) (c *Conn, err error) {
-	b := p.current().backing
-	if tracer, ok := b.config.ConnConfig.Tracer.(pgxpool.AcquireTracer); ok { // it hears of an acquire once
-		ctx = tracer.TraceAcquireStart(ctx, b.pool, pgxpool.TraceAcquireStartData{})
-		defer func() {
-			data := pgxpool.TraceAcquireEndData{Err: err}
-			if c != nil {
-				data.Conn = c.Conn()
-			}
-			tracer.TraceAcquireEnd(ctx, b.pool, data)
-		}()
+// acquire is Acquire in Replace mode. The user's tracer hears of it once, however often its caller is routed anew.
+func (p *Pool) acquire(ctx context.Context) (*Conn, error) {
+	if !p.traced {
+		return p.acquireRouted(ctx)
 	}
+	b := p.current().backing
+	tracer, ok := b.config.ConnConfig.Tracer.(pgxpool.AcquireTracer)
+	if !ok {
+		return p.acquireRouted(ctx)
+	}
+	ctx = tracer.TraceAcquireStart(ctx, b.pool, pgxpool.TraceAcquireStartData{})
+	c, err := p.acquireRouted(ctx)
+	data := pgxpool.TraceAcquireEndData{Err: err}
+	if c != nil {
+		data.Conn = c.Conn()
+	}
+	tracer.TraceAcquireEnd(ctx, b.pool, data)
+	return c, err
+}
+
+// mayTrace reports whether acquires may have a tracer: one that is configured, or that NextConfig sets.
+func (p *Pool) mayTrace() bool {
+	_, ok := p.config.ConnConfig.Tracer.(pgxpool.AcquireTracer)
+	return ok || p.options.NextConfig != nil
+}
+
+func (p *Pool) acquireRouted(ctx context.Context) (*Conn, error) {
 	for {
 		c, err := p.acquireOnce(ctx)
 		if err != errMoved {
