@@ -20,7 +20,9 @@ type backing struct {
 
 	published chan struct{} // closed when its login is the one in use
 	closed    atomic.Bool   // or about to be
-	waiting   atomic.Int64  // callers who wait for one of its connections
+	// taken counts callers who have one of its connections or wait for one, and logins, in Replace mode. Those who
+	// have hijacked theirs stay in it.
+	taken atomic.Int64
 }
 
 // newBacking prepares a pgxpool for config, which it takes over.
@@ -59,4 +61,13 @@ func (b *backing) dialConfig(ctx context.Context) (*pgx.ConnConfig, error) {
 		return nil, fmt.Errorf("managedpool: BeforeConnect: %w", withoutConfig(err))
 	}
 	return config, nil
+}
+
+// acquireAllIdle is pgxpool's, counted. Whoever comes meanwhile takes all connections for taken.
+func (b *backing) acquireAllIdle(ctx context.Context) []*Conn {
+	size := int64(b.config.MaxConns)
+	b.taken.Add(size)
+	idle := b.pool.AcquireAllIdle(ctx)
+	b.taken.Add(int64(len(idle)) - size)
+	return idle
 }

@@ -88,11 +88,10 @@ func (h *handover) begin() {
 	}
 }
 
-// mayGo reports whether s, which comes home, may be closed: it is of an old generation, the hand-over waits for one
-// to go, and nobody waits for s.
+// mayGo reports whether s, which comes home, may be closed: it is of an old generation, and the hand-over waits for one
+// to go.
 func (h *handover) mayGo(s *session) bool {
-	g := s.generation.Load()
-	if g == h.pool.current() || g.backing.waiting.Load() > 0 || !h.allowed.CompareAndSwap(true, false) {
+	if s.generation.Load() == h.pool.current() || !h.allowed.CompareAndSwap(true, false) {
 		return false
 	}
 	h.went <- s // there is room: allowed is set once for each that is taken out

@@ -8,16 +8,27 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// settleSpare finds a place for a spare session when no old connection is left: an empty pool takes it as its
-// first connection, or a connect that has waited for a login; another has no use for it.
+// settleSpare finds a place for a spare session when no old connection is left: a pool that is empty, or has fewer
+// connections than the hand-over began with, takes it as one more, or a connect that has waited for a login; another
+// has no use for it.
 func (h *handover) settleSpare() {
-	switch stat := h.current().Stat(); {
-	case stat.TotalConns() == 0:
+	if h.short() && h.spare.fresh() {
 		h.absorb()
-	case stat.ConstructingConns() > 0:
+		if h.spare.filled() { // a caller was faster than the connect, or the machine slow
+			h.pause(fillPause)
+		}
+		return
+	}
+	if h.current().Stat().ConstructingConns() > 0 {
 		h.awaitTaken()
 	}
 	h.dropSpare()
+}
+
+// short reports whether the pool is empty, or the hand-over has left it with fewer connections than there were.
+func (h *handover) short() bool {
+	all := h.pool.totals().all
+	return all == 0 || h.to == h.pool.current() && all < h.target
 }
 
 // settle ends the wait for the first session's place, if there has been one.

@@ -41,7 +41,11 @@ func (b *backing) beforeConnect(ctx context.Context, config *pgx.ConnConfig) err
 		config.User = user // for the texts of errors; the login is decided when the session is made
 	}
 	login := config.Config.Copy()
-	next := func(ctx context.Context) (*standby.Session, error) { return b.owner.nextSession(ctx, b, login) }
+	next := func(ctx context.Context) (*standby.Session, error) {
+		b.taken.Add(1) // by a connect that its caller may have left
+		defer b.taken.Add(-1)
+		return b.owner.nextSession(ctx, b, login)
+	}
 	standby.Route(&config.Config, next, adopt)
 	return nil
 }
@@ -87,10 +91,18 @@ func (b *backing) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, erro
 	if s.outdated.Load() || s.generation.Load().useless() {
 		return false, nil
 	}
-	if b.prepareUser != nil {
-		return b.prepareUser(ctx, conn)
+	a := attemptOf(ctx)
+	if !a.give() {
+		return true, errMoved
 	}
-	return true, nil
+	if b.prepareUser == nil {
+		return true, nil
+	}
+	ok, err := b.prepareUser(ctx, conn)
+	if !ok && err == nil {
+		a.takeBack()
+	}
+	return ok, err
 }
 
 // userPrepare is the user's PrepareConn, or his older BeforeAcquire in its form: pgxpool's own rule.

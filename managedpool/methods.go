@@ -59,7 +59,7 @@ func (p *Pool) AcquireFunc(ctx context.Context, f func(*Conn) error) error {
 func (p *Pool) AcquireAllIdle(ctx context.Context) []*Conn {
 	var idle []*Conn
 	for _, b := range p.open() {
-		idle = append(idle, b.pool.AcquireAllIdle(ctx)...)
+		idle = append(idle, b.acquireAllIdle(ctx)...)
 	}
 	return idle
 }

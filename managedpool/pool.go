@@ -74,7 +74,8 @@ type Pool struct {
 	places   places
 
 	roleChecks limiter
-	warned     atomic.Bool // MaxConnLifetime against the credential's life
+
+	warnedLifetime, warnedWeak atomic.Bool
 
 	verifiedMu sync.Mutex // guards verified
 	verified   *verified
@@ -113,7 +114,9 @@ func NewWithConfig(ctx context.Context, config *Config, src source.Source, opts 
 	if p.options.Mode == InPlace {
 		p.inner = b.pool
 	}
-	p.warnWeak()
+	if p.options.NextConfig == nil {
+		p.warnWeak(p.config)
+	}
 	p.engine.Start()
 	if p.options.Lazy {
 		return p, nil
@@ -205,6 +208,7 @@ func (p *Pool) sessionEnded(s *session) {
 	p.leaveHeadroom(s)
 	p.reports.kick()
 	p.handover.kick()
+	p.router.released()
 }
 
 // leaveHeadroom gives back the place that a session had in the headroom, if it had one.

@@ -85,32 +85,40 @@ func (p *Pool) mayTrace() bool {
 	return ok || p.options.NextConfig != nil
 }
 
+// acquireRouted goes straight to the pgxpool in use where that has a connection to give, or can make one. Whoever may
+// have to wait does so in line.
 func (p *Pool) acquireRouted(ctx context.Context) (*Conn, error) {
-	for {
-		c, err := p.acquireOnce(ctx)
-		if err != errMoved {
+	ticket := p.router.line.ticket()
+	if b := p.enter(); b != nil {
+		if c, err := b.acquireEntered(ctx); err != errMoved {
 			return c, err
 		}
 	}
+	return p.router.acquire(ctx, ticket)
 }
 
-func (p *Pool) acquireOnce(ctx context.Context) (*Conn, error) {
-	b := p.enter()
-	if b == nil {
-		return p.router.acquire(ctx)
-	}
-	defer b.waiting.Add(-1)
-	return b.acquire(ctx)
-}
-
-// acquire is pgxpool's, with errMoved for whatever goes wrong because another pgxpool takes the place of this one.
-// Nothing was sent to the server yet, so that the caller can be routed anew.
-func (b *backing) acquire(ctx context.Context) (*Conn, error) {
-	c, err := b.pool.Acquire(ctx)
-	if err != nil && (errors.Is(err, errMoved) || b.wasClosed(ctx, err)) {
+// acquire is acquireEntered for a caller who has not been counted yet, and can be called out.
+func (b *backing) acquire(a *attempt) (*Conn, error) {
+	b.taken.Add(1)
+	c, err := b.acquireEntered(a)
+	if err != nil && a.calledOut() {
 		return nil, errMoved
 	}
 	return c, err
+}
+
+// acquireEntered is pgxpool's Acquire, with errMoved for whatever goes wrong because another pgxpool takes the place of
+// this one. Nothing was sent to the server yet, so that the caller can be routed anew.
+func (b *backing) acquireEntered(ctx context.Context) (*Conn, error) {
+	c, err := b.pool.Acquire(ctx)
+	if err == nil {
+		return c, nil
+	}
+	b.taken.Add(-1)
+	if errors.Is(err, errMoved) || b.wasClosed(ctx, err) {
+		return nil, errMoved
+	}
+	return nil, err
 }
 
 // wasClosed reports whether err comes from this pgxpool's own end, which is not the end of all.
@@ -121,15 +129,19 @@ func (b *backing) wasClosed(ctx context.Context, err error) bool {
 	return errors.Is(err, puddle.ErrClosedPool) || errors.Is(err, context.Canceled) && ctx.Err() == nil
 }
 
-// enter returns the pgxpool in use, with one more caller waiting for it, or nil if there is another one beside it.
+// enter returns the pgxpool in use, with one more caller counted, or nil if he may have to wait: all its connections
+// are taken, there is another pgxpool beside it, or others wait for their turn.
 func (p *Pool) enter() *backing {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if len(p.backings) > 1 {
+	if len(p.backings) > 1 || p.router.line.queued.Load() > 0 {
 		return nil
 	}
 	b := p.cur.backing
-	b.waiting.Add(1)
+	if b.taken.Add(1) > int64(b.config.MaxConns) {
+		b.taken.Add(-1)
+		return nil
+	}
 	return b
 }
 
@@ -152,7 +164,7 @@ func (b *backing) admit(ctx context.Context) error {
 	if p.options.Mode == InPlace {
 		return nil
 	}
-	if !mayDial(ctx) {
+	if a := attemptOf(ctx); a != nil && a.noDial {
 		return errMoved
 	}
 	select {

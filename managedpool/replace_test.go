@@ -363,3 +363,120 @@ func TestNoHeadroomKeepsPace(t *testing.T) {
 	}
 	c.within(t, 10)
 }
+
+// queue is callers who wait for a connection, one after another, and note when they were served.
+type queue struct {
+	*counted
+	callers sync.WaitGroup
+	mu      sync.Mutex
+	served  []int
+}
+
+// join brings n callers, the first with number first.
+func (q *queue) join(t *testing.T, first, n int) {
+	for i := range n {
+		q.callers.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			conn, err := q.Acquire(ctx)
+			if err != nil {
+				t.Errorf("caller %d: %v", first+i, err)
+				return
+			}
+			q.mu.Lock()
+			q.served = append(q.served, first+i)
+			q.mu.Unlock()
+			<-time.After(20 * time.Millisecond) // a query
+			conn.Release()
+		})
+		<-time.After(20 * time.Millisecond) // he is in line
+	}
+}
+
+// inOrder waits for all callers. Whoever makes a connection may be overtaken on others meanwhile.
+func (q *queue) inOrder(t *testing.T, n int) {
+	t.Helper()
+	q.callers.Wait()
+	for i, caller := range q.served {
+		if max(i-caller, caller-i) > 2 {
+			t.Errorf("served in the order %v", q.served)
+			break
+		}
+	}
+	if len(q.served) != n {
+		t.Errorf("%d callers were served, want %d", len(q.served), n)
+	}
+}
+
+// rotated issues a login and waits until the pool has it.
+func (q *queue) rotated(t *testing.T) {
+	t.Helper()
+	next, err := q.issuer.Issue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.feed.set(next)
+	envtest.Eventually(t, patience, func() bool { return q.Status().Username == next.User }, "adopted")
+}
+
+// TestWaitersAreCalledOut: callers who wait for connections that never come back get others, of the next login, in the
+// order of their coming.
+func TestWaitersAreCalledOut(t *testing.T) {
+	const size = 2
+	c := newCounted(t, &managedpool.Options{DrainTimeout: 300 * time.Millisecond}, func(config *managedpool.Config) { config.MaxConns = size })
+	q := &queue{counted: c}
+	leaked := holdAll(t, c.Pool, size)
+	q.join(t, 0, 6)
+	q.rotated(t)
+	q.join(t, 6, 4)
+	if mode == managedpool.InPlace {
+		releaseAll(leaked) // one pgxpool: their places are theirs until then
+	}
+	q.inOrder(t, 10)
+	releaseAll(leaked)
+}
+
+// TestWaitersKeepTheirPlaceWithMuchHeadroom: connections of the next pgxpool are there before any of the old ones goes.
+func TestWaitersKeepTheirPlaceWithMuchHeadroom(t *testing.T) {
+	onlyIn(t, managedpool.Replace)
+	const headroom = 2
+	c := newCounted(t, &managedpool.Options{Headroom: headroom}, func(config *managedpool.Config) { config.MaxConns = 1 })
+	q := &queue{counted: c}
+	held := holdAll(t, c.Pool, 1)
+	q.join(t, 0, 6)
+	q.rotated(t)
+	q.join(t, 6, 6)
+	releaseAll(held)
+	q.inOrder(t, 12)
+	c.within(t, 1+headroom)
+}
+
+// TestWaitersOfALateHandOver: nor does it matter that a connection comes home long after.
+func TestWaitersOfALateHandOver(t *testing.T) {
+	c := newCounted(t, nil, func(config *managedpool.Config) { config.MaxConns = 1 })
+	q := &queue{counted: c}
+	held := holdAll(t, c.Pool, 1)
+	q.join(t, 0, 8)
+	q.rotated(t)
+	<-time.After(700 * time.Millisecond) // the hand-over is late now
+	q.join(t, 8, 4)
+	releaseAll(held)
+	q.inOrder(t, 12)
+	c.within(t, 1+managedpool.DefaultHeadroom)
+}
+
+// TestWaitersOfTwoRotations: they move from one pgxpool to the next as often as it takes.
+func TestWaitersOfTwoRotations(t *testing.T) {
+	c := newCounted(t, nil, func(config *managedpool.Config) { config.MaxConns = 2 })
+	q := &queue{counted: c}
+	held := holdAll(t, c.Pool, 2)
+	q.join(t, 0, 4)
+	q.rotated(t)
+	q.join(t, 4, 4)
+	held[0].Release()
+	q.rotated(t)
+	q.join(t, 8, 4)
+	held[1].Release()
+	q.inOrder(t, 12)
+	c.within(t, 2+managedpool.DefaultHeadroom)
+}

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // errMoved says that a pgxpool has no connection to give, and makes none: another one has taken its place, or the
@@ -23,17 +20,15 @@ const (
 	routeLimit = 5 * time.Millisecond
 )
 
-// router finds callers a connection while there is more than one pgxpool, in the order of their coming. None of them
-// waits in the queue of a pgxpool, where he would not hear of connections in another.
+// router finds callers a connection, in the order of their coming. With one pgxpool it is that one's queue where they
+// wait; while there is more than one, nobody waits in a queue where he would not hear of connections in another.
 type router struct {
 	pool *Pool
-	turn *semaphore.Weighted // who has it is the first in line
-	home chan struct{}       // a connection comes home
+	line line
+	home chan struct{} // a connection comes home, or its place is free
 }
 
-func newRouter(p *Pool) *router {
-	return &router{pool: p, turn: semaphore.NewWeighted(1), home: make(chan struct{}, 1)}
-}
+func newRouter(p *Pool) *router { return &router{pool: p, home: make(chan struct{}, 1)} }
 
 // released makes the first in line look soon.
 func (r *router) released() {
@@ -43,50 +38,71 @@ func (r *router) released() {
 	}
 }
 
-// acquire waits for a connection; errMoved says that there is only one pgxpool now, or that its turn was lost.
-func (r *router) acquire(ctx context.Context) (*Conn, error) {
-	if err := r.turn.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
-	leave := sync.OnceFunc(func() { r.turn.Release(1) })
-	defer leave()
+// acquire waits for a connection, in the place that belongs to a ticket.
+func (r *router) acquire(ctx context.Context, ticket uint64) (*Conn, error) {
+	w := r.line.join(ticket)
+	defer r.line.leave(w)
 	for {
-		c, found, err := r.look(ctx, leave)
-		if found {
-			return c, err
-		}
-		if err := r.pause(ctx); err != nil {
+		if err := r.line.awaitTurn(ctx, w); err != nil {
 			return nil, err
 		}
-	}
-}
-
-// look takes an idle connection, of the newest pgxpool that has one, or makes one where there is room for it.
-func (r *router) look(ctx context.Context, leave func()) (c *Conn, found bool, err error) {
-	open := r.pool.open()
-	if len(open) == 1 {
-		return nil, true, errMoved
-	}
-	limit := time.AfterFunc(routeLimit, leave)
-	defer limit.Stop()
-	for _, b := range slices.Backward(open) {
-		if b.pool.Stat().IdleConns() == 0 {
-			continue
-		}
-		c, err := b.acquire(withoutDial(ctx))
+		c, err := r.serve(ctx, w)
 		if err != errMoved {
-			return c, true, err
+			return c, err
 		}
 	}
-	if !r.pool.hasRoom(0) {
-		return nil, !limit.Stop(), errMoved
-	}
-	leave()
-	c, err = r.pool.current().backing.acquire(ctx)
-	return c, true, err
 }
 
-// pause waits until it is time for another look.
+// serve gives w, who is the first in line, an idle connection, of the newest pgxpool that has one, or a new one where
+// there is room for it. errMoved says that there is none yet.
+func (r *router) serve(ctx context.Context, w *place) (*Conn, error) {
+	if open := r.pool.open(); len(open) > 1 {
+		for _, b := range slices.Backward(open) {
+			if b.pool.Stat().IdleConns() == 0 {
+				continue
+			}
+			if c, err := r.take(ctx, w, b); err != errMoved {
+				return c, err
+			}
+		}
+		if !r.pool.hasRoom(0) {
+			return nil, r.pause(ctx)
+		}
+	}
+	return r.wait(ctx, w)
+}
+
+// take takes an idle connection of b, if there still is one.
+func (r *router) take(ctx context.Context, w *place, b *backing) (*Conn, error) {
+	a := newAttempt(ctx)
+	defer a.end()
+	a.noDial = true
+	a.given = func() { r.line.park(w, a) } // a hook of the user may take its time
+	defer r.line.unpark(w)
+	a.limit = time.AfterFunc(routeLimit, func() { a.callOut() })
+	defer a.limit.Stop()
+	return b.acquire(a)
+}
+
+// wait waits in the queue of the pgxpool in use for a connection, or for one to be made. The others need not wait for
+// that. w is called out when another pgxpool takes the place of this one.
+func (r *router) wait(ctx context.Context, w *place) (*Conn, error) {
+	a := newAttempt(ctx)
+	defer a.end()
+	b := r.enqueue(w, a)
+	defer r.line.unpark(w)
+	return b.acquire(a)
+}
+
+// enqueue returns the pgxpool in use. Whoever takes its place finds w in its queue.
+func (r *router) enqueue(w *place, a *attempt) *backing {
+	r.pool.mu.RLock()
+	defer r.pool.mu.RUnlock()
+	r.line.park(w, a)
+	return r.pool.cur.backing
+}
+
+// pause waits until it is time for another look, which errMoved says.
 func (r *router) pause(ctx context.Context) error {
 	timer := time.NewTimer(routePause)
 	defer timer.Stop()
@@ -94,23 +110,14 @@ func (r *router) pause(ctx context.Context) error {
 	case <-r.home:
 		timer.Reset(routeSoon)
 	case <-timer.C:
-		return nil
+		return errMoved
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case <-timer.C:
-		return nil
+		return errMoved
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
-
-type noDialKey struct{}
-
-// withoutDial makes an acquire fail with errMoved instead of making a connection.
-func withoutDial(ctx context.Context) context.Context {
-	return context.WithValue(ctx, noDialKey{}, true)
-}
-
-func mayDial(ctx context.Context) bool { return ctx.Value(noDialKey{}) == nil }

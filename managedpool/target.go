@@ -20,8 +20,12 @@ func (p target) Publish(g *refresh.Generation) {
 	next, first := p.adopted(g)
 	next.snapshot.Store(g)
 	takeOver := !p.options.ReplaceSameLogin
-	p.swap(next)
+	moved := p.swap(next)
 	p.sessions.publish(next, takeOver, time.Now())
+	if moved {
+		p.router.line.callOut()
+		p.warnWeak(next.backing.config)
+	}
 	if first != nil {
 		p.handover.putSpare(first)
 	}
@@ -29,15 +33,18 @@ func (p target) Publish(g *refresh.Generation) {
 	p.kick()
 }
 
-// swap puts next, and its pgxpool, in the place of the generation in use.
-func (p target) swap(next *generation) {
+// swap puts next, and its pgxpool, in the place of the generation in use, and reports whether that is another pgxpool.
+func (p target) swap(next *generation) (moved bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b := next.backing; b != p.cur.backing {
+	b := next.backing
+	moved = b != p.cur.backing
+	if moved {
 		p.backings = append(slices.Clip(p.backings), b)
 		close(b.published)
 	}
 	p.cur = next
+	return moved
 }
 
 // adopted returns the generation for g, with the session on which it was verified, if that is still there.
@@ -90,20 +97,21 @@ func (p target) kick() {
 // warnLifetime says once that connections are configured to live longer than their credentials.
 func (p target) warnLifetime(g *refresh.Generation) {
 	life := leasetimer.Life(g.Credential)
-	if life == 0 || p.config.MaxConnLifetime < life || p.warned.Swap(true) {
+	lifetime := p.current().backing.config.MaxConnLifetime
+	if life == 0 || lifetime < life || p.warnedLifetime.Swap(true) {
 		return
 	}
 	p.tell(rekey.WarningEvent{
 		Field: "MaxConnLifetime",
 		Message: fmt.Sprintf("is %v, and the credential lives %v: connections are replaced before it ends; "+
 			"an interval between rotations should exceed the lifetime of a connection plus the time that a new "+
-			"credential takes to arrive, or every rotation replaces every connection", p.config.MaxConnLifetime, life),
+			"credential takes to arrive, or every rotation replaces every connection", lifetime, life),
 	})
 }
 
-// warnWeak says that the server is not asked to prove who it is.
-func (p *Pool) warnWeak() {
-	if !weak(&p.config.ConnConfig.Config) || p.config.ConnConfig.RequireAuth != "" {
+// warnWeak says once that the server is not asked to prove who it is.
+func (p *Pool) warnWeak(config *Config) {
+	if !weak(&config.ConnConfig.Config) || config.ConnConfig.RequireAuth != "" || p.warnedWeak.Swap(true) {
 		return
 	}
 	p.tell(rekey.WarningEvent{

@@ -12,6 +12,7 @@ import (
 // goroutine. Connections get the user's own tracer in beforeConnect, so queries are not slowed by this one.
 type poolTracer struct {
 	backing *backing
+	counts  bool                  // connections that are taken
 	release pgxpool.ReleaseTracer // the user's, or nil
 }
 
@@ -22,7 +23,7 @@ type acquireTracer struct {
 }
 
 func newPoolTracer(b *backing, user pgx.QueryTracer) pgx.QueryTracer {
-	t := poolTracer{backing: b}
+	t := poolTracer{backing: b, counts: b.owner.options.Mode == Replace}
 	t.release, _ = user.(pgxpool.ReleaseTracer)
 	if acquire, ok := user.(pgxpool.AcquireTracer); ok && b.owner.options.Mode == InPlace {
 		return &acquireTracer{poolTracer: t, acquire: acquire}
@@ -38,11 +39,16 @@ func (t *poolTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.Tra
 // TraceQueryEnd is never called.
 func (t *poolTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// TraceRelease is on every release's way. While nothing is unusual it costs one atomic load.
+// TraceRelease is on every release's way. While nothing is unusual it costs one atomic load, and a count in Replace mode.
 func (t *poolTracer) TraceRelease(pool *pgxpool.Pool, data pgxpool.TraceReleaseData) {
 	if t.backing.owner.sessions.attention.Load() != 0 {
 		t.releaseSlowly(pool, data)
-	} else if t.release != nil {
+		return
+	}
+	if t.counts {
+		t.backing.taken.Add(-1)
+	}
+	if t.release != nil {
 		t.release.TraceRelease(pool, data)
 	}
 }
@@ -53,6 +59,9 @@ func (t *poolTracer) releaseSlowly(pool *pgxpool.Pool, data pgxpool.TraceRelease
 		// With a user's AfterRelease, pgxpool asks that next, and it must know as well.
 		s.held.Store(t.backing.config.AfterRelease != nil)
 		return
+	}
+	if t.counts {
+		t.backing.taken.Add(-1)
 	}
 	if t.release != nil {
 		t.release.TraceRelease(pool, data)
