@@ -33,7 +33,7 @@ type FetchedEvent struct {
 type RefreshFailedEvent struct {
 	Err      *FetchError
 	Failures int       // in a row
-	RetryAt  time.Time // the next attempt, unless something asks earlier; zero when a renewal is tried at once
+	RetryAt  time.Time // the next attempt, unless something asks earlier; zero when another way is tried at once
 	Duration time.Duration
 }
 

@@ -45,6 +45,11 @@ type Options struct {
 	// does not refresh in step. Defaults to a tenth; -1 means none.
 	Jitter float64
 
+	// PreferRenew extends a lease that is due, and asks for another credential only when that fails or the issuer
+	// will not extend it any further: one database role for as long as the issuer allows, where the default is a new
+	// one each time. It needs a source that can renew, such as Vault's dynamic roles, and does nothing with others.
+	PreferRenew bool
+
 	// FetchTimeout bounds each call of the source; for short leases it is a third of the time between
 	// window and margin, if that is less. Defaults to 30 seconds.
 	FetchTimeout time.Duration

@@ -168,6 +168,7 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	p.closing = newClosing()
 	p.engine = refresh.New(refresh.Config{
 		Source: src, Target: target{p}, Policy: p.options.policy(),
+		PreferRenew:  p.options.PreferRenew,
 		FetchTimeout: p.options.FetchTimeout, VerifyTimeout: p.options.VerifyTimeout, MaxHold: p.options.MaxHold,
 		BreakerFailures: uint32(p.options.BreakerFailures), BreakerOpen: p.options.BreakerOpen,
 		OnEvent: p.tell,

@@ -14,7 +14,10 @@ type (
 		force bool
 		fresh bool
 	}
-	renew      struct{ credential source.Credential }
+	renew struct {
+		credential source.Credential
+		preferred  bool // not because a fetch has failed
+	}
 	alternates struct{ refused source.Credential }
 	verify     struct{ credential source.Credential }
 

@@ -14,6 +14,9 @@ type Config struct {
 	Target Target
 	Policy leasetimer.Policy
 
+	// PreferRenew extends a lease that is due, and fetches once that cannot be done, or Credential.RefreshAfter has come.
+	PreferRenew bool
+
 	// FetchTimeout bounds each call of the source, and VerifyTimeout each verification.
 	FetchTimeout  time.Duration
 	VerifyTimeout time.Duration

@@ -74,6 +74,7 @@ func New(config Config) *Engine {
 		done:    make(chan struct{}),
 		held:    newLedger(),
 	}
+	e.machine.preferRenew = config.PreferRenew
 	e.ctx, e.stop = context.WithCancel(source.WithHolder(context.Background(), e))
 	e.view.Store(viewOf(e.machine, false, e.breaker.state()))
 	return e
@@ -320,7 +321,7 @@ func (e *Engine) carryOut(c command) {
 		}
 		e.start(func(ctx context.Context) input { return e.fetch(ctx, circuit, c.fresh) })
 	case renew:
-		e.start(func(ctx context.Context) input { return e.renew(ctx, c.credential) })
+		e.start(func(ctx context.Context) input { return e.renew(ctx, c) })
 	case alternates:
 		e.start(func(ctx context.Context) input { return e.alternates(ctx, c.refused) })
 	case verify:
@@ -328,7 +329,7 @@ func (e *Engine) carryOut(c command) {
 		e.start(func(ctx context.Context) input { return e.verify(ctx, c.credential, inUse) })
 	case retire:
 		if !e.held.uses(c.credential.Version) { // else its generation is not drained yet, and has a say
-			e.retireLater(c.credential)
+			e.retireLater(c.credential, source.Refused)
 		}
 	case emit:
 		e.emit(c.event)
@@ -415,12 +416,12 @@ func (e *Engine) askSource(ctx context.Context, circuit *circuit) (source.Creden
 	return c, err
 }
 
-func (e *Engine) renew(ctx context.Context, c source.Credential) input {
+func (e *Engine) renew(ctx context.Context, what renew) input {
 	ctx, cancel := context.WithTimeout(ctx, e.fetchTimeout())
 	defer cancel()
 	asked := time.Now()
-	r, err := e.config.Source.(source.Renewer).Renew(ctx, c)
-	in := renewed{took: time.Since(asked)}
+	r, err := e.config.Source.(source.Renewer).Renew(ctx, what.credential)
+	in := renewed{preferred: what.preferred, took: time.Since(asked)}
 	if err != nil {
 		in.err = fetchError("renew", err)
 		return in
@@ -490,7 +491,7 @@ func (e *Engine) drainedOf(d drainage) {
 	case e.onItsWay(c.Version):
 		e.held.leaving(c) // what comes of it decides; RetireAll sees to it in the end
 	default:
-		e.retireLater(c)
+		e.retireLater(c, source.Drained)
 	}
 }
 
@@ -502,7 +503,7 @@ func (e *Engine) onItsWay(version string) bool {
 
 // retireLater gives a credential back beside the loop. What the engine's own end cuts short is left to
 // RetireAll.
-func (e *Engine) retireLater(c source.Credential) {
+func (e *Engine) retireLater(c source.Credential, reason source.Reason) {
 	if _, ok := e.config.Source.(source.Retirer); !ok {
 		return
 	}
@@ -510,7 +511,7 @@ func (e *Engine) retireLater(c source.Credential) {
 	e.ops.Go(func() {
 		ctx, cancel := context.WithTimeout(e.ctx, e.config.FetchTimeout)
 		defer cancel()
-		event := e.retire(ctx, c)
+		event := e.retire(source.WithRetireReason(ctx, reason), c)
 		if event.Err == nil || e.ctx.Err() == nil {
 			e.held.left(c.Version)
 		}
@@ -533,6 +534,7 @@ func (e *Engine) RetireAll(ctx context.Context) error {
 	if _, ok := e.config.Source.(source.Retirer); !ok {
 		return nil
 	}
+	ctx = source.WithRetireReason(ctx, source.Closed)
 	var errs []error
 	for _, c := range e.held.takeAll() {
 		event := e.retire(ctx, c)

@@ -38,6 +38,7 @@ type (
 	renewed struct {
 		credential source.Credential
 		err        *rekey.FetchError
+		preferred  bool
 		took       time.Duration
 	}
 	alternated struct {

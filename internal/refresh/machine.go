@@ -29,6 +29,7 @@ type machine struct {
 	policy        leasetimer.Policy
 	canRenew      bool
 	canAlternates bool
+	preferRenew   bool // extend the lease in hand first, and fetch when that cannot be done
 
 	op      op
 	current *Generation // nil until the first credential is verified
@@ -42,17 +43,18 @@ type machine struct {
 	expired bool     // the login in use has ended
 	trying  bool     // the first attempt after it ended has not come to an end
 
-	asked     *ask // a refresh wanted once the one under way is over
-	failures  int  // rounds that failed in a row
-	before    int  // failures before the login in use ended
-	lastErr   error
-	startErr  error // why there will be no first credential without a change of configuration
-	fetchErr  *rekey.FetchError
-	rounds    uint64    // refreshes that came to an end, and
-	roundErr  error     // how the last one did
-	refusals  int       // distrust answered in a row
-	lastTrust time.Time // when the server last began or ceased to refuse the login in use
-	seen      time.Time // the latest step
+	asked      *ask // a refresh wanted once the one under way is over
+	failures   int  // rounds that failed in a row
+	before     int  // failures before the login in use ended
+	lastErr    error
+	startErr   error // why there will be no first credential without a change of configuration
+	fetchErr   *rekey.FetchError
+	leaseTried bool      // this round has tried to extend the lease in hand
+	rounds     uint64    // refreshes that came to an end, and
+	roundErr   error     // how the last one did
+	refusals   int       // distrust answered in a row
+	lastTrust  time.Time // when the server last began or ceased to refuse the login in use
+	seen       time.Time // the latest step
 }
 
 func newMachine(policy leasetimer.Policy, canRenew, canAlternates bool) *machine {
@@ -169,6 +171,7 @@ func (s *stepper) expireIfEnded() {
 // ask: a candidate in hand stays until the source has named another.
 func (s *stepper) ask(in ask) {
 	if s.op == opNone {
+		s.leaseTried = false
 		s.start(opFetch, fetch(in))
 		return
 	}
@@ -179,14 +182,21 @@ func (s *stepper) ask(in ask) {
 	s.asked.fresh = s.asked.fresh || in.fresh
 }
 
-// begin starts a round: with the candidate in hand if there is one, else by asking the source. While nobody can
-// log in, the circuit breaker does not stand in the way, and a login that callers had already is of no use.
+// begin starts a round: with the candidate in hand if there is one, else by asking the source, or by extending the lease
+// where that is preferred. While nobody can log in, the circuit breaker does not stand in the way, and a login that
+// callers had already is of no use.
 func (s *stepper) begin() {
+	s.leaseTried = false
 	if s.candidate != nil && !s.spent(s.candidate.credential) {
 		s.start(opVerify, verify{s.candidate.credential})
 		return
 	}
 	s.dropCandidate()
+	if s.preferRenew && s.renewable() && !s.reached(s.current.Credential.RefreshAfter) {
+		s.fetchErr = nil
+		s.start(opRenew, renew{credential: s.current.Credential, preferred: true})
+		return
+	}
 	useless := s.trouble != nil || s.expired
 	s.start(opFetch, fetch{force: useless || s.current == nil, fresh: useless})
 }

@@ -133,7 +133,7 @@ func (s *stepper) fetchFailed(in fetched) {
 	s.failures++
 	if s.renewable() {
 		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures, Duration: in.took})
-		s.start(opRenew, renew{s.current.Credential})
+		s.start(opRenew, renew{credential: s.current.Credential})
 		return
 	}
 	s.failedToAnswer()
@@ -143,9 +143,9 @@ func (s *stepper) fetchFailed(in fetched) {
 }
 
 // renewable reports whether extending the lease in hand is worth a try: it is a lease and not over, the server
-// takes its login, and there is nothing newer in hand.
+// takes its login, there is nothing newer in hand, and this round has not tried yet.
 func (s *stepper) renewable() bool {
-	if !s.canRenew || s.current == nil || s.trouble != nil || s.candidate != nil {
+	if !s.canRenew || s.leaseTried || s.current == nil || s.trouble != nil || s.candidate != nil {
 		return false
 	}
 	end := s.current.Credential.ExpiresAt
@@ -154,7 +154,7 @@ func (s *stepper) renewable() bool {
 
 func (s *stepper) renewed(in renewed) {
 	s.op = opNone
-	fetchErr := s.fetchErr
+	s.leaseTried = true
 	c := s.sameLease(in.credential)
 	switch {
 	case in.err == nil && (c.Version != s.current.Credential.Version || s.reached(s.policy.NotAfter(c))):
@@ -163,23 +163,53 @@ func (s *stepper) renewed(in renewed) {
 		in.err = &rekey.FetchError{Op: "renew", Err: errors.New("the lease in hand cannot be extended any further")}
 	}
 	if in.err != nil {
-		s.lastErr = errors.Join(fetchErr, in.err)
-		s.retry(in.err.Permanent && fetchErr != nil && fetchErr.Permanent)
-		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures, RetryAt: s.due, Duration: in.took})
-		s.conclude(s.lastErr)
+		s.renewFailed(in)
 		return
 	}
 	s.extend(c)
 	s.emit(rekey.RenewedEvent{
-		Generation: s.current.ID, Version: c.Version, ExpiresAt: c.ExpiresAt, Fallback: true, Duration: in.took,
+		Generation: s.current.ID, Version: c.Version, ExpiresAt: c.ExpiresAt, Fallback: !in.preferred, Duration: in.took,
 	})
+	if in.preferred && s.trouble == nil {
+		s.renewedFirst(c)
+		return
+	}
 	s.schedule(false)
 	if s.trouble != nil {
 		// Its login was refused meanwhile, and a longer life does not cure that.
 		s.do(suspect{s.current, s.trouble.revoked})
 		s.due = s.now
 	}
-	s.conclude(fetchErr)
+	if in.preferred {
+		s.conclude(nil)
+		return
+	}
+	s.conclude(s.fetchErr)
+}
+
+// renewFailed: fetching comes next, unless that was tried before.
+func (s *stepper) renewFailed(in renewed) {
+	if in.preferred {
+		s.lastErr = in.err
+		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures + 1, Duration: in.took})
+		s.start(opFetch, fetch{force: s.trouble != nil, fresh: s.trouble != nil})
+		return
+	}
+	s.lastErr = errors.Join(s.fetchErr, in.err)
+	s.retry(in.err.Permanent && s.fetchErr != nil && s.fetchErr.Permanent)
+	s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures, RetryAt: s.due, Duration: in.took})
+	s.conclude(s.lastErr)
+}
+
+// renewedFirst: the round is over, unless the source expects to have something newer already.
+func (s *stepper) renewedFirst(c source.Credential) {
+	if s.reached(c.RefreshAfter) {
+		s.start(opFetch, fetch{})
+		return
+	}
+	s.failures, s.lastErr = 0, nil
+	s.schedule(false)
+	s.conclude(nil)
 }
 
 // extend takes over the other times of the same login. An end that has been told is taken back where it has

@@ -202,6 +202,54 @@ func TestMachineRefusesCandidates(t *testing.T) {
 	})
 }
 
+// The lease in hand where renewing it is preferred.
+func TestMachinePrefersRenewal(t *testing.T) {
+	const prefers = renews | preferring
+	playAll(t, []scene{
+		{"renewed, again and again", leased("v1", 0), prefers, []step{
+			{at: 20 * sec, in: tick{}, want: "renew v1", due: never, view: "serving"},
+			{in: renewedTo(until(leased("v1", 0), 80*sec)), want: "extend 1:v1", due: 60 * sec, view: "serving"},
+			{at: 60 * sec, in: tick{}, want: "renew v1", due: never, view: "serving"},
+			{in: renewedTo(until(leased("v1", 0), 120*sec)), want: "extend 1:v1", due: 100 * sec, view: "serving"},
+		}},
+		{"cut short: a new one at once", leased("v1", 0), prefers, []step{
+			{at: 40 * sec, in: tick{}, want: "renew v1", due: never, view: "serving"},
+			{in: renewedTo(expecting(until(leased("v1", 0), 70*sec), 40*sec)), want: "extend 1:v1, fetch", due: never, view: "serving"},
+			{in: got(leased("v2", 40*sec)), want: "verify v2", due: never, view: "serving"},
+			{in: works(), want: "publish 2:v2", due: 80 * sec, view: "serving"},
+			{at: 80 * sec, in: tick{}, want: "renew v2", due: never, view: "serving"},
+		}},
+		{"cut short, and no new one: fetched until one is had, renewed when that fails", leased("v1", 0), prefers, []step{
+			{at: 40 * sec, in: tick{}, want: "renew v1", due: never, view: "serving"},
+			{in: renewedTo(expecting(until(leased("v1", 0), 70*sec), 40*sec)), want: "extend 1:v1, fetch", due: never, view: "serving"},
+			{in: failed(), due: 40525 * ms, view: "degraded"},
+			{at: 40525 * ms, in: tick{}, want: "fetch", due: never, view: "degraded"},
+			{in: failed(), want: "renew v1", due: never, view: "degraded"},
+		}},
+		{"not renewed: fetched, and not renewed once more when that fails", leased("v1", 0), prefers, []step{
+			{at: 20 * sec, in: tick{}, want: "renew v1", due: never, view: "serving"},
+			{in: notRenewedFirst(), want: "fetch", due: never, view: "serving"},
+			{in: failed(), due: 20750 * ms, view: "degraded"},
+			{at: 20750 * ms, in: tick{}, want: "renew v1", due: never, view: "degraded"},
+			{in: renewedTo(until(leased("v1", 0), 80*sec)), want: "extend 1:v1", due: 60250 * ms, view: "serving"},
+		}},
+		{"asked for: fetched", leased("v1", 0), prefers, []step{
+			{at: 5 * sec, in: ask{force: true, fresh: true}, want: "fetch fresh", due: never, view: "serving"},
+			{in: got(leased("v2", 5*sec)), want: "verify v2", due: never, view: "serving"},
+			{in: works(), want: "publish 2:v2", due: 45 * sec, view: "serving"},
+		}},
+		{"refused: fetched, not renewed", leased("v1", 0), prefers, []step{
+			{at: 5 * sec, in: refusedLogin(1, rekey.VerifyRefused), want: "suspect 1:v1, fetch fresh", due: never, view: "refused hold"},
+			{in: got(leased("v2", 5*sec)), want: "verify v2", due: never, view: "refused hold"},
+		}},
+		{"refused while it is renewed: a longer life does not cure that", leased("v1", 0), prefers, []step{
+			{at: 20 * sec, in: tick{}, want: "renew v1", due: never, view: "serving"},
+			{in: refusedLogin(1, rekey.VerifyRefused), want: "suspect 1:v1", due: never, view: "refused hold"},
+			{in: renewedTo(until(leased("v1", 0), 80*sec)), want: "extend 1:v1, suspect 1:v1", due: 20 * sec, view: "refused hold"},
+		}},
+	})
+}
+
 // The lease in hand: renewed when no new one is to be had, and served to its end.
 func TestMachineLeases(t *testing.T) {
 	playAll(t, []scene{

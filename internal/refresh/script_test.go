@@ -25,6 +25,7 @@ type ability int
 const (
 	renews ability = 1 << iota
 	alternating
+	preferring // to renew, too
 )
 
 // never stands for "an operation is under way" in a step's due time.
@@ -176,6 +177,21 @@ func notRenewed() renewed {
 	return renewed{err: &rekey.FetchError{Op: "renew", Err: errors.New("no more")}}
 }
 
+// renewedTo is a renewal that was preferred, with the end that it was given.
+func renewedTo(c source.Credential) renewed { return renewed{credential: c, preferred: true} }
+
+func notRenewedFirst() renewed {
+	r := notRenewed()
+	r.preferred = true
+	return r
+}
+
+// expecting gives a credential a time from which its source expects to have something newer.
+func expecting(c source.Credential, after time.Duration) source.Credential {
+	c.RefreshAfter = epoch.Add(after)
+	return c
+}
+
 func candidates(list ...source.Credential) alternated { return alternated{candidates: list} }
 
 func works() verified { return verified{} }
@@ -206,6 +222,7 @@ var polled = leasetimer.Policy{PollInterval: time.Minute, Jitter: -1}
 func serving(t *testing.T, c source.Credential, can ability) *machine {
 	t.Helper()
 	m := newMachine(polled, can&renews != 0, can&alternating != 0)
+	m.preferRenew = can&preferring != 0
 	for _, in := range []input{ask{}, got(c), works()} {
 		m.step(in, epoch, scripted)
 	}

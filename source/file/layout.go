@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/rekeyhq/rekey/internal/fields"
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -47,7 +48,7 @@ func (l oneFile) paths() []string { return []string{l.path} }
 func (l oneFile) parse(contents [][]byte) (source.Credential, error) {
 	data := contents[0]
 	if len(bytes.TrimSpace(data)) == 0 {
-		return source.Credential{}, problem("the file is empty")
+		return source.Credential{}, fields.Problem("the file is empty")
 	}
 	if l.parseFunc == nil {
 		return Auto(data)
@@ -66,7 +67,7 @@ func (l oneFile) whole(contents [][]byte) bool {
 
 // complete trusts JSON: no beginning of an object is one.
 func (l oneFile) complete(contents [][]byte) bool {
-	return looksLikeJSON(contents[0]) && json.Valid(trimBOM(contents[0]))
+	return looksLikeJSON(contents[0]) && json.Valid(fields.TrimBOM(contents[0]))
 }
 
 // secretDir is a directory with a file for each field, as Kubernetes mounts a secret.
@@ -89,7 +90,7 @@ func (l secretDir) locate() (files []wanted, frozen bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	for i, name := range l.names.list() {
+	for i, name := range l.names.List() {
 		files = append(files, wanted{path: filepath.Join(dir, name), optional: i >= 2})
 	}
 	return files, frozen, nil
@@ -97,7 +98,7 @@ func (l secretDir) locate() (files []wanted, frozen bool, err error) {
 
 func (l secretDir) paths() []string {
 	paths := []string{filepath.Join(l.path, dataLink)}
-	for _, name := range l.names.list() {
+	for _, name := range l.names.List() {
 		paths = append(paths, filepath.Join(l.path, name))
 	}
 	return paths
@@ -106,11 +107,11 @@ func (l secretDir) paths() []string {
 // parse takes the files as they are, but for one newline at the end: editors and echo leave one.
 func (l secretDir) parse(contents [][]byte) (source.Credential, error) {
 	value := map[string]string{}
-	for i, name := range l.names.list() {
+	for i, name := range l.names.List() {
 		data := bytes.TrimSuffix(contents[i], []byte("\n"))
 		value[name] = string(bytes.TrimSuffix(data, []byte("\r")))
 	}
-	return build(l.names, value)
+	return fields.Build(l.names, value)
 }
 
 func (l secretDir) complete([][]byte) bool { return false }

@@ -6,7 +6,14 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/rekeyhq/rekey/internal/fields"
 )
+
+// Names tells which name each field of a credential has: a variable, a JSON member or a file in a directory.
+// An empty name means the default, which depends on the format. Host, Port and Database are optional in a
+// file; what they name is taken only where it is there.
+type Names = fields.Names
 
 // Options are the settings of a [Source]. The zero value is usable.
 type Options struct {

@@ -4,19 +4,20 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rekeyhq/rekey/internal/fields"
 	"github.com/rekeyhq/rekey/source"
 )
 
 // parseEnv reads assignments.
 func parseEnv(data []byte, names Names) (source.Credential, error) {
 	value := map[string]string{}
-	text := strings.ReplaceAll(string(trimBOM(data)), "\r\n", "\n")
+	text := strings.ReplaceAll(string(fields.TrimBOM(data)), "\r\n", "\n")
 	for i, line := range strings.Split(text, "\n") {
 		if err := envLine(line, value); err != nil {
-			return source.Credential{}, problem(fmt.Sprintf("line %d: %v", i+1, err))
+			return source.Credential{}, fields.Problem(fmt.Sprintf("line %d: %v", i+1, err))
 		}
 	}
-	return build(names, value)
+	return fields.Build(names, value)
 }
 
 // envLine reads one line's assignments into value.
@@ -28,7 +29,7 @@ func envLine(line string, value map[string]string) error {
 			if first && name == "export" && s.atSpace() {
 				continue
 			}
-			return problem("not an assignment NAME=value")
+			return fields.Problem("not an assignment NAME=value")
 		}
 		text, err := s.value()
 		if err != nil {
@@ -94,7 +95,7 @@ func (s *envScanner) value() (string, error) {
 func (s *envScanner) single(b *strings.Builder) error {
 	text, rest, closed := strings.Cut(s.rest, "'")
 	if !closed {
-		return problem("a quote is not closed")
+		return fields.Problem("a quote is not closed")
 	}
 	b.WriteString(text)
 	s.rest = rest
@@ -115,13 +116,13 @@ func (s *envScanner) double(b *strings.Builder) error {
 		}
 		b.WriteByte(c)
 	}
-	return problem("a quote is not closed")
+	return fields.Problem("a quote is not closed")
 }
 
 // escaped reads the character after a backslash.
 func (s *envScanner) escaped(b *strings.Builder) error {
 	if s.rest == "" {
-		return problem("a backslash at the end: a value cannot span lines")
+		return fields.Problem("a backslash at the end: a value cannot span lines")
 	}
 	b.WriteByte(s.rest[0])
 	s.rest = s.rest[1:]

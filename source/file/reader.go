@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rekeyhq/rekey/internal/fields"
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -35,7 +36,7 @@ const (
 )
 
 // errMoving is for a file that changed while it was read.
-const errMoving = problem("it is being written to")
+const errMoving = fields.Problem("it is being written to")
 
 // reader reads a layout's files, and only such as can be trusted.
 type reader struct {
@@ -178,13 +179,13 @@ func (r *reader) readFile(path string) ([]byte, fs.FileInfo, error) {
 func (r *reader) trust(info fs.FileInfo) error {
 	switch {
 	case !info.Mode().IsRegular():
-		return source.Permanent(problem("it is not a regular file"))
+		return source.Permanent(fields.Problem("it is not a regular file"))
 	case info.Size() > maxSize:
-		return source.Permanent(problem(fmt.Sprintf("it is larger than %d bytes", maxSize)))
+		return source.Permanent(fields.Problem(fmt.Sprintf("it is larger than %d bytes", maxSize)))
 	case info.Mode().Perm()&0o022 != 0 && checksModes:
-		return source.Permanent(problem(fmt.Sprintf("others than its owner may write to it (mode %#o)", info.Mode().Perm())))
+		return source.Permanent(fields.Problem(fmt.Sprintf("others than its owner may write to it (mode %#o)", info.Mode().Perm())))
 	case !ownedBy(info, r.owners):
-		return source.Permanent(problem("it belongs to another user" + ownerOf(info) + "; Options.Owners can allow that one"))
+		return source.Permanent(fields.Problem("it belongs to another user" + ownerOf(info) + "; Options.Owners can allow that one"))
 	}
 	return nil
 }
@@ -195,7 +196,7 @@ func (r *reader) credential(l *look) (source.Credential, error) {
 	if err != nil {
 		return source.Credential{}, err
 	}
-	if err := check(c); err != nil {
+	if err := fields.Check(c); err != nil {
 		return source.Credential{}, err
 	}
 	c.Version = version(c)

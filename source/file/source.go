@@ -12,6 +12,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/rekeyhq/rekey/internal/fields"
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -73,8 +74,8 @@ func OpenDir(dir string, opts *Options) (*Source, error) {
 	if o.Parse != nil {
 		return nil, errors.New("file: Options.Parse is for Open")
 	}
-	names := o.Names.or(plainNames)
-	for _, name := range names.list() {
+	names := o.Names.Or(fields.Plain)
+	for _, name := range names.List() {
 		if name != filepath.Base(name) || !filepath.IsLocal(name) {
 			return nil, errors.New("file: Options.Names holds a path; want the names of files in the directory")
 		}

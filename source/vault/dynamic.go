@@ -1,0 +1,216 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/rekeyhq/rekey/internal/fields"
+	"github.com/rekeyhq/rekey/source"
+)
+
+// DynamicOptions are the settings of a [Dynamic]. The zero value is usable.
+type DynamicOptions struct {
+	// Increment is what a renewal asks for. Defaults to 0: the life that the lease was given first. Vault grants whole
+	// seconds, and never more than the role's max_ttl after the lease was made.
+	Increment time.Duration
+
+	// KeepDrained, KeepRefused and KeepLast leave leases to their own end: those that no connection uses any more, those
+	// that the pool has refused to use, and the one that is in use when the pool is closed. By default they are revoked,
+	// which needs update on sys/leases/revoke. See LoginOptions.KeepToken, too: leases die with their token.
+	KeepDrained bool
+	KeepRefused bool
+	KeepLast    bool
+}
+
+// Dynamic is a role of the database secrets engine: each Fetch makes a database user. It implements source.Source,
+// source.Renewer and source.Retirer, and is safe for concurrent use.
+type Dynamic struct {
+	login *Login
+	path  string
+	opts  DynamicOptions
+	users userLimit
+
+	mu     sync.Mutex       // guards leases
+	leases map[string]lease // by lease ID: those that were not revoked yet
+}
+
+// lease is what is known of a lease besides the credential.
+type lease struct {
+	token *token
+	life  time.Duration // that it was given first
+	end   time.Time
+}
+
+// Dynamic returns a source of new database users: role of the database engine at mount, which is "database" for most.
+// A nil opts means the defaults.
+func (l *Login) Dynamic(mount, role string, opts *DynamicOptions) (*Dynamic, error) {
+	path, err := apiPath("Dynamic", mount, "creds", role)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dynamic{login: l, path: path, users: newUserLimit(), leases: map[string]lease{}}
+	if opts != nil {
+		d.opts = *opts
+	}
+	if d.opts.Increment < 0 || d.opts.Increment > 0 && d.opts.Increment < time.Second {
+		return nil, fmt.Errorf("vault: DynamicOptions.Increment must be at least a second, is %v", d.opts.Increment)
+	}
+	return d, nil
+}
+
+// Fetch implements source.Source: it makes a database user. Its Version is the lease ID, and it expires with the lease or
+// with the token that asked for it, counted from before the request was sent. More than ten users at once, and then one
+// in six seconds or in a tenth of a lease that lives less than a minute, are refused without asking Vault.
+//
+// A request whose answer is lost leaves a lease that nobody knows; it ends by itself, or with the token.
+func (d *Dynamic) Fetch(ctx context.Context) (source.Credential, error) {
+	if err := d.users.take(d.path); err != nil {
+		return source.Credential{}, err
+	}
+	asked := time.Now()
+	secret, t, err := d.login.read(ctx, d.path)
+	if err != nil {
+		return source.Credential{}, err
+	}
+	if secret.LeaseID == "" || secret.LeaseDuration <= 0 {
+		return source.Credential{}, source.Permanent(failure("read", d.path, d.login.base.Address(),
+			errors.New("the answer has no lease: is it a dynamic role of the database engine?")))
+	}
+	c, err := credentialOf(secret.Data, fields.Names{})
+	if err != nil {
+		d.revoke(ctx, secret.LeaseID) // of no use to anybody, and best effort
+		return source.Credential{}, source.Permanent(failure("read", d.path, d.login.base.Address(), err))
+	}
+	life := time.Duration(secret.LeaseDuration) * time.Second
+	d.users.fit(life)
+	c.Version = secret.LeaseID
+	c.IssuedAt = asked.Round(0)
+	c.ExpiresAt = t.capped(asked.Add(life).Round(0))
+	d.remember(c, lease{token: t, life: life, end: c.ExpiresAt})
+	return c, nil
+}
+
+// Renew implements source.Renewer: it extends c's lease. Where Vault grants much less than was asked for, because the role's
+// max_ttl or the token's end is near, RefreshAfter says that it is time for a new user.
+func (d *Dynamic) Renew(ctx context.Context, c source.Credential) (source.Credential, error) {
+	known := d.lookUp(c)
+	want := d.opts.Increment
+	if want == 0 {
+		want = known.life
+	}
+	asked := time.Now()
+	body := map[string]any{"lease_id": c.Version}
+	if want > 0 {
+		body["increment"] = int(want / time.Second)
+	}
+	const path = "sys/leases/renew"
+	secret, t, err := d.login.request(ctx, "renew", http.MethodPut, path, body)
+	if err != nil {
+		return source.Credential{}, err
+	}
+	if secret == nil || secret.LeaseDuration <= 0 {
+		return source.Credential{}, failure("renew", path, d.login.base.Address(), errors.New("the lease was not extended"))
+	}
+	if known.token == nil {
+		known.token = t
+	}
+	granted := time.Duration(secret.LeaseDuration) * time.Second
+	c.ExpiresAt = known.token.capped(asked.Add(granted).Round(0))
+	c.RefreshAfter = time.Time{}
+	if c.ExpiresAt.Sub(asked.Round(0)) < want*3/4 {
+		c.RefreshAfter = asked.Round(0)
+	}
+	known.end = c.ExpiresAt
+	d.remember(c, known)
+	return c, nil
+}
+
+// Retire implements source.Retirer: it revokes c's lease, and returns when the database user is gone.
+func (d *Dynamic) Retire(ctx context.Context, c source.Credential) error {
+	d.forget(c)
+	switch source.RetireReason(ctx) {
+	case source.Drained:
+		if d.opts.KeepDrained {
+			return nil
+		}
+	case source.Refused:
+		if d.opts.KeepRefused {
+			return nil
+		}
+	case source.Closed:
+		if d.opts.KeepLast {
+			return nil
+		}
+	}
+	return d.revoke(ctx, c.Version)
+}
+
+func (d *Dynamic) revoke(ctx context.Context, id string) error {
+	_, _, err := d.login.request(ctx, "revoke", http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": id, "sync": true})
+	return err
+}
+
+// remember keeps what is known of c's lease, and drops what has ended.
+func (d *Dynamic) remember(c source.Credential, known lease) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	for id, l := range d.leases {
+		if l.end.Before(now) {
+			delete(d.leases, id)
+		}
+	}
+	d.leases[c.Version] = known
+}
+
+func (d *Dynamic) lookUp(c source.Credential) lease {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.leases[c.Version]
+}
+
+func (d *Dynamic) forget(c source.Credential) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.leases, c.Version)
+}
+
+// userLimit keeps a source from making users in a loop, whoever asks and why.
+type userLimit struct{ limiter *rate.Limiter }
+
+const (
+	userBurst    = 10
+	userInterval = 6 * time.Second // ten a minute: many times what a lease of a minute needs
+)
+
+func newUserLimit() userLimit {
+	return userLimit{rate.NewLimiter(rate.Every(userInterval), userBurst)}
+}
+
+// fit lets leases of less than a minute be replaced as often as they need it.
+func (u userLimit) fit(life time.Duration) {
+	u.limiter.SetLimit(rate.Every(min(userInterval, life/10)))
+}
+
+func (u userLimit) take(path string) error {
+	r := u.limiter.Reserve()
+	wait := r.Delay()
+	if wait == 0 {
+		return nil
+	}
+	r.Cancel()
+	return fmt.Errorf("vault: read %s: not asked for: too many users were made lately; the next may be in %v",
+		path, wait.Round(time.Millisecond))
+}
+
+var _ interface {
+	source.Source
+	source.Renewer
+	source.Retirer
+} = (*Dynamic)(nil)

@@ -1,0 +1,107 @@
+package vault
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// token is one token of Vault's, and a client that uses it.
+type token struct {
+	client *api.Client
+	own    bool // made by a login of ours
+
+	mu        sync.Mutex    // guards the rest
+	end       time.Time     // zero: it does not end
+	full      time.Duration // the life that it was given first
+	renewable bool
+}
+
+// newToken returns a token whose life was told by an answer to what was asked then.
+func newToken(client *api.Client, own bool, life time.Duration, renewable bool, asked time.Time) *token {
+	t := &token{client: client, own: own, full: life, renewable: renewable}
+	t.lives(life, asked)
+	return t
+}
+
+func (t *token) lives(life time.Duration, asked time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end = time.Time{}
+	if life > 0 {
+		t.end = asked.Add(life).Round(0)
+	}
+}
+
+// endsAt returns when the token ends; zero: never.
+func (t *token) endsAt() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.end
+}
+
+// young reports whether at least half of the token's life is left.
+func (t *token) young(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.end.IsZero() || t.end.Sub(now.Round(0)) >= t.full/2
+}
+
+func (t *token) ended(now time.Time) bool {
+	end := t.endsAt()
+	return !end.IsZero() && !now.Round(0).Before(end)
+}
+
+// renew asks for the life that the token was given first.
+func (t *token) renew(ctx context.Context) error {
+	if !t.renewable {
+		return nil
+	}
+	asked := time.Now()
+	secret, err := t.send(ctx, "renew token", http.MethodPut, "auth/token/renew-self",
+		map[string]any{"increment": int(t.full / time.Second)})
+	if err != nil {
+		return err
+	}
+	if secret != nil && secret.Auth != nil {
+		t.lives(time.Duration(secret.Auth.LeaseDuration)*time.Second, asked)
+	}
+	return nil
+}
+
+// capped returns end, or the token's if that is earlier: nothing that a token has made outlives it.
+func (t *token) capped(end time.Time) time.Time {
+	if own := t.endsAt(); !own.IsZero() && own.Before(end) {
+		return own
+	}
+	return end
+}
+
+// send makes one request. A body of nil means none.
+func (t *token) send(ctx context.Context, op, method, path string, body any) (*api.Secret, error) {
+	request := t.client.NewRequest(method, "/v1/"+path)
+	if body != nil {
+		if err := request.SetJSONBody(body); err != nil {
+			return nil, failure(op, path, t.client.Address(), err)
+		}
+	}
+	//lint:ignore SA1019 the methods that replace it turn a 404 into an empty answer
+	response, err := t.client.RawRequestWithContext(ctx, request)
+	if response != nil {
+		defer response.Body.Close()
+	}
+	if err != nil {
+		return nil, failure(op, path, t.client.Address(), err)
+	}
+	if response.StatusCode == http.StatusNoContent {
+		return nil, nil
+	}
+	secret, err := api.ParseSecret(response.Body)
+	if err != nil {
+		return nil, failure(op, path, t.client.Address(), errNotVault)
+	}
+	return secret, nil
+}
