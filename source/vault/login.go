@@ -101,7 +101,7 @@ func (l *Login) Close() error {
 	defer cancel()
 	var errs []error
 	for _, t := range tokens {
-		if t.own && !l.opts.KeepToken && !t.ended(time.Now()) {
+		if t.own && !l.opts.KeepToken && !t.batch() && !t.ended(time.Now()) {
 			_, err := t.send(ctx, "revoke token", http.MethodPut, "auth/token/revoke-self", nil)
 			if statusOf(err) == http.StatusForbidden {
 				err = nil // it was revoked before us

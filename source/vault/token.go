@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,9 +56,15 @@ func (t *token) ended(now time.Time) bool {
 	return !end.IsZero() && !now.Round(0).Before(end)
 }
 
+// batch reports whether it is one that Vault does not keep: it is neither renewed nor revoked.
+func (t *token) batch() bool {
+	value := t.client.Token()
+	return strings.HasPrefix(value, "hvb.") || strings.HasPrefix(value, "b.")
+}
+
 // renew asks for the life that the token was given first.
 func (t *token) renew(ctx context.Context) error {
-	if !t.renewable {
+	if !t.renewable || t.batch() {
 		return nil
 	}
 	asked := time.Now()
