@@ -8,7 +8,7 @@ import (
 	"github.com/rekeyhq/rekey/source"
 )
 
-// Config is what an Engine works with. Every field but OnEvent is required; the pools fill in the defaults.
+// Config is what an Engine works with. Every field but PreferRenew, Random and OnEvent is required; the pools fill in the defaults.
 type Config struct {
 	Source source.Source
 	Target Target
@@ -26,6 +26,9 @@ type Config struct {
 	// BreakerFailures opens the circuit breaker around the source; BreakerOpen is the longest it stays so.
 	BreakerFailures uint32
 	BreakerOpen     time.Duration
+
+	// Random gives numbers in [0, 1), from the engine's goroutine. nil: math/rand's.
+	Random func() float64
 
 	// OnEvent takes the events, one at a time, on the engine's goroutine.
 	OnEvent func(rekey.Event)

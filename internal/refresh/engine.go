@@ -75,6 +75,9 @@ func New(config Config) *Engine {
 		held:    newLedger(),
 	}
 	e.machine.preferRenew = config.PreferRenew
+	if e.config.Random == nil {
+		e.config.Random = rand.Float64
+	}
 	e.ctx, e.stop = context.WithCancel(source.WithHolder(context.Background(), e))
 	e.view.Store(viewOf(e.machine, false, e.breaker.state()))
 	return e
@@ -280,7 +283,7 @@ func (e *Engine) handle(in input) {
 		e.emit(t.event)
 		return
 	}
-	commands := e.machine.step(in, time.Now(), rand.Float64())
+	commands := e.machine.step(in, time.Now(), e.config.Random())
 	for _, c := range commands {
 		e.change(c)
 	}
