@@ -12,6 +12,7 @@ import (
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/source/sourcetest"
@@ -276,8 +277,8 @@ func TestShutdownBeforeRetire(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake := sourcetest.New(versioned(credentialOf(login), "v1"), sourcetest.Retires)
-	events := &diary{}
-	pool, err := managedpool.New(t.Context(), issuer.DSN(login), fake.Source(), &managedpool.Options{OnEvent: events.write})
+	events := &loadtest.Diary{}
+	pool, err := managedpool.New(t.Context(), issuer.DSN(login), fake.Source(), &managedpool.Options{OnEvent: events.Write})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +298,7 @@ func TestShutdownBeforeRetire(t *testing.T) {
 	if len(fake.Retired()) != 1 {
 		t.Errorf("%d credentials were given back", len(fake.Retired()))
 	}
-	if closed := find[rekey.ClosedEvent](events); len(closed) != 1 || closed[0].Abandoned != 1 {
+	if closed := loadtest.Find[rekey.ClosedEvent](events); len(closed) != 1 || closed[0].Abandoned != 1 {
 		t.Errorf("events of the end: %+v", closed)
 	}
 }

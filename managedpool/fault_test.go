@@ -15,6 +15,7 @@ import (
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/source/sourcetest"
@@ -59,7 +60,7 @@ func TestBadSource(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, "", nil)
 			inUse := r.login.User
-			work := startLoad(t, r.pool, 8, nil)
+			work := loadtest.Start(t, r.pool, 8, nil)
 			logins := r.proxy.Total()
 			tt.put(t, r)
 			envtest.Eventually(t, 5*time.Second, func() bool {
@@ -75,7 +76,7 @@ func TestBadSource(t *testing.T) {
 			if n := r.proxy.Total() - logins - poolSize; n > 45 {
 				t.Errorf("%d logins because of a bad source", n)
 			}
-			work.end()
+			work.End()
 		})
 	}
 }
@@ -122,7 +123,7 @@ func TestExpiry(t *testing.T) {
 		sleeper <- err
 	}()
 	for time.Now().Before(next.ExpiresAt.Add(-time.Second)) {
-		if err := work(t.Context(), r.pool, 7); err != nil {
+		if err := loadtest.Work(t.Context(), r.pool, 7); err != nil {
 			t.Fatalf("%v before the lease ends: %v", time.Until(next.ExpiresAt), err)
 		}
 	}
@@ -140,7 +141,7 @@ func TestExpiry(t *testing.T) {
 		n, err := r.issuer.AllSessions(t.Context())
 		return err == nil && n == 0
 	}, "all sessions are gone")
-	if drained := find[rekey.ExpiredEvent](r.diary); len(drained) != 1 {
+	if drained := loadtest.Find[rekey.ExpiredEvent](r.diary); len(drained) != 1 {
 		t.Errorf("%d events say that the credential expired", len(drained))
 	}
 
@@ -154,8 +155,8 @@ func TestPasswordAheadOfStore(t *testing.T) {
 	const lag = time.Second
 	r := newRig(t, "", nil)
 	killed := func(err error) bool { return inFlight(err) }
-	work := startLoad(t, r.pool, 16, killed)
-	envtest.Eventually(t, 5*time.Second, func() bool { return work.done.Load() > 500 }, "load")
+	work := loadtest.Start(t, r.pool, 16, killed)
+	envtest.Eventually(t, 5*time.Second, func() bool { return work.Done() > 500 }, "load")
 
 	logins := r.proxy.Total()
 	newer, err := r.issuer.AlterPassword(t.Context(), r.login)
@@ -170,10 +171,10 @@ func TestPasswordAheadOfStore(t *testing.T) {
 	duringLag := r.proxy.Total() - logins
 	asked := r.feed.count() - fetches
 	r.feed.quietly(credentialOf(newer), nil)
-	before := work.done.Load()
-	envtest.Eventually(t, 10*time.Second, func() bool { return work.done.Load() > before+500 }, "work goes on")
-	work.end()
-	t.Logf("%d statements in flight were killed; %d logins and %d fetches during %v", work.failures.Load(), duringLag, asked, lag)
+	before := work.Done()
+	envtest.Eventually(t, 10*time.Second, func() bool { return work.Done() > before+500 }, "work goes on")
+	work.End()
+	t.Logf("%d statements in flight were killed; %d logins and %d fetches during %v", work.Failed(), duringLag, asked, lag)
 	if duringLag > poolSize+6 {
 		t.Errorf("%d logins while the store was late", duringLag)
 	}
@@ -223,7 +224,7 @@ func TestRefusedForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	envtest.Eventually(t, 20*time.Second, func() bool { return r.pool.Status().State == rekey.StateServing }, "restored")
-	if restored := find[rekey.LoginRestoredEvent](r.diary); len(restored) != 1 {
+	if restored := loadtest.Find[rekey.LoginRestoredEvent](r.diary); len(restored) != 1 {
 		t.Errorf("%d events say that the login is good again", len(restored))
 	}
 	// A connection that was killed while idle may be found dead once, as in pgxpool.
@@ -275,16 +276,16 @@ func inFlight(err error) bool {
 // each, and no fetch.
 func TestKilledSessions(t *testing.T) {
 	r := newRig(t, "", nil)
-	work := startLoad(t, r.pool, 16, inFlight)
-	envtest.Eventually(t, 5*time.Second, func() bool { return work.done.Load() > 500 }, "load")
+	work := loadtest.Start(t, r.pool, 16, inFlight)
+	envtest.Eventually(t, 5*time.Second, func() bool { return work.Done() > 500 }, "load")
 	fetches := r.feed.count()
 	if err := r.issuer.Terminate(t.Context(), r.login); err != nil {
 		t.Fatal(err)
 	}
-	before := work.done.Load()
-	envtest.Eventually(t, 10*time.Second, func() bool { return work.done.Load() > before+500 }, "work goes on")
-	work.end()
-	if failed := work.failures.Load(); failed > 2*poolSize {
+	before := work.Done()
+	envtest.Eventually(t, 10*time.Second, func() bool { return work.Done() > before+500 }, "work goes on")
+	work.End()
+	if failed := work.Failed(); failed > 2*poolSize {
 		t.Errorf("%d operations failed for %d killed sessions", failed, poolSize)
 	}
 	if n := r.feed.count() - fetches; n != 0 {
@@ -300,21 +301,21 @@ func TestRevokedRole(t *testing.T) {
 		var pgErr *pgconn.PgError
 		return errors.As(err, &pgErr) && strings.HasPrefix(pgErr.Code, "42")
 	}
-	work := startLoad(t, r.pool, 8, denied)
-	envtest.Eventually(t, 5*time.Second, func() bool { return work.done.Load() > 500 }, "load")
+	work := loadtest.Start(t, r.pool, 8, denied)
+	envtest.Eventually(t, 5*time.Second, func() bool { return work.Done() > 500 }, "load")
 	revoked := r.login
 	r.login = r.issue(t)
 	r.feed.quietly(credentialOf(r.login), nil)
 	r.revoke(t, revoked)
 	r.adoptedLast(t, 10*time.Second)
-	failures := work.failures.Load()
-	before := work.done.Load()
-	envtest.Eventually(t, 10*time.Second, func() bool { return work.done.Load() > before+500 }, "work goes on")
-	work.end()
-	if after := work.failures.Load(); after > failures+8 {
+	failures := work.Failed()
+	before := work.Done()
+	envtest.Eventually(t, 10*time.Second, func() bool { return work.Done() > before+500 }, "work goes on")
+	work.End()
+	if after := work.Failed(); after > failures+8 {
 		t.Errorf("%d operations failed after the new login was in use", after-failures)
 	}
-	if found := find[rekey.LoginRefusedEvent](r.diary); len(found) == 0 {
+	if found := loadtest.Find[rekey.LoginRefusedEvent](r.diary); len(found) == 0 {
 		t.Error("no event tells of the revoked role")
 	}
 	t.Logf("%d operations failed before the revoked role was found", failures)
@@ -352,12 +353,12 @@ func TestSourceOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool, fake, lease := leasedPool(t, life)
-			work := startLoad(t, pool, 4, nil)
+			work := loadtest.Start(t, pool, 4, nil)
 			begin(fake)
 			fetches := fake.Fetches()
 			notAfter := pool.Status().NotAfter
 			<-time.After(time.Until(notAfter) - 300*time.Millisecond)
-			if n := work.end(); n < 100 {
+			if n := work.End(); n < 100 {
 				t.Errorf("only %d operations", n)
 			}
 			if s := pool.Status(); s.State != rekey.StateDegraded || s.Version != lease.Version {
@@ -373,9 +374,9 @@ func TestSourceOutage(t *testing.T) {
 		pool, fake, lease := leasedPool(t, life, sourcetest.Renews)
 		fake.RenewFor(life)
 		fake.FailNext(1_000_000, errors.New("cannot create roles"))
-		work := startLoad(t, pool, 4, nil)
+		work := loadtest.Start(t, pool, 4, nil)
 		<-time.After(2 * life)
-		work.end()
+		work.End()
 		if s := pool.Status(); s.Version != lease.Version || s.State == rekey.StateExpired {
 			t.Errorf("status is %+v", s)
 		}

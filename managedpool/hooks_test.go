@@ -17,6 +17,7 @@ import (
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 )
 
@@ -218,15 +219,15 @@ type watched struct {
 	*site
 	*tally
 	feed  *feed
-	diary *diary
+	diary *loadtest.Diary
 	pool  *managedpool.Pool
 }
 
 func newWatched(t *testing.T) *watched {
 	t.Helper()
-	w := &watched{site: newSite(t, nil), tally: newTally(), diary: &diary{}}
+	w := &watched{site: newSite(t, nil), tally: newTally(), diary: &loadtest.Diary{}}
 	w.feed = newFeed(w.issue(t))
-	w.pool = w.managed(t, w.feed, &managedpool.Options{OnEvent: w.diary.write}, func(c *pgxpool.Config) {
+	w.pool = w.managed(t, w.feed, &managedpool.Options{OnEvent: w.diary.Write}, func(c *pgxpool.Config) {
 		c.MaxConns = 2
 		w.install(c, false)
 	})
@@ -493,16 +494,16 @@ func refusedByHook(t *testing.T, where *site, install func(*pgxpool.Config, func
 		}
 		return nil
 	}
-	old, diary := where.issue(t), &diary{}
+	old, diary := where.issue(t), &loadtest.Diary{}
 	feed := newFeed(old)
-	pool := where.managed(t, feed, &managedpool.Options{OnEvent: diary.write}, func(c *pgxpool.Config) { install(c, fail) })
+	pool := where.managed(t, feed, &managedpool.Options{OnEvent: diary.Write}, func(c *pgxpool.Config) { install(c, fail) })
 	settled(t, pool)
 
 	refuses.Store(true)
 	next := where.issue(t)
 	feed.set(next)
-	envtest.Eventually(t, patience, func() bool { return len(find[rekey.RefusedEvent](diary)) > 0 }, "the credential is refused")
-	refused := find[rekey.RefusedEvent](diary)[0].Err
+	envtest.Eventually(t, patience, func() bool { return len(loadtest.Find[rekey.RefusedEvent](diary)) > 0 }, "the credential is refused")
+	refused := loadtest.Find[rekey.RefusedEvent](diary)[0].Err
 	if !errors.Is(refused, errHook) {
 		t.Errorf("refused for %v", refused)
 	}

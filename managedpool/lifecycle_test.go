@@ -11,6 +11,7 @@ import (
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/source"
 )
@@ -148,7 +149,7 @@ func TestInUseAcrossHandOver(t *testing.T) {
 		t.Errorf("commit: %v", err)
 	}
 	r.adoptedLast(t, 5*time.Second)
-	envtest.Eventually(t, 5*time.Second, func() bool { return len(find[rekey.DrainedEvent](r.diary)) == 1 }, "drained")
+	envtest.Eventually(t, 5*time.Second, func() bool { return len(loadtest.Find[rekey.DrainedEvent](r.diary)) == 1 }, "drained")
 }
 
 // TestDrainTimeout: connections still in use at the deadline are cancelled and closed, and counted.
@@ -174,7 +175,7 @@ func TestDrainTimeout(t *testing.T) {
 		t.Fatal("the statement runs on")
 	}
 	envtest.Eventually(t, 5*time.Second, func() bool {
-		drained := find[rekey.DrainedEvent](r.diary)
+		drained := loadtest.Find[rekey.DrainedEvent](r.diary)
 		return len(drained) == 1 && drained[0].Cancelled == 1
 	}, "the event says that one connection was cancelled")
 }
@@ -220,7 +221,7 @@ func TestShutdownWithLeak(t *testing.T) {
 	if err := c.Ping(t.Context()); err == nil {
 		t.Error("the leaked connection works on")
 	}
-	closed := find[rekey.ClosedEvent](r.diary)
+	closed := loadtest.Find[rekey.ClosedEvent](r.diary)
 	if len(closed) != 1 || closed[0].Abandoned != 1 {
 		t.Errorf("events of the end: %+v", closed)
 	}
@@ -256,11 +257,11 @@ func TestConnectionLimit(t *testing.T) {
 		if err := r.issuer.Exec(t.Context(), fmt.Sprintf("alter role %s connection limit %d", next.User, poolSize)); err != nil {
 			t.Fatal(err)
 		}
-		work := startLoad(t, r.pool, 2*poolSize, nil)
+		work := loadtest.Start(t, r.pool, 2*poolSize, nil)
 		r.login = next
 		r.feed.set(next)
 		r.adoptedLast(t, 10*time.Second)
-		work.end()
-		t.Logf("rotation %d: %d operations", n+1, work.done.Load())
+		work.End()
+		t.Logf("rotation %d: %d operations", n+1, work.Done())
 	}
 }

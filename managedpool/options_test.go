@@ -16,6 +16,7 @@ import (
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
@@ -111,17 +112,17 @@ type endpointRig struct {
 	*site
 	proxy *testenv.Proxy
 	feed  *feed
-	diary *diary
+	diary *loadtest.Diary
 	login testenv.Login
 	pool  *managedpool.Pool
 }
 
 func newEndpointRig(t *testing.T, where *site, allow []string, change func(*pgxpool.Config)) *endpointRig {
 	t.Helper()
-	r := &endpointRig{site: where, proxy: envtest.Proxy(t), diary: &diary{}}
+	r := &endpointRig{site: where, proxy: envtest.Proxy(t), diary: &loadtest.Diary{}}
 	r.login = r.issue(t)
 	r.feed = newFeed(r.login)
-	opts := &managedpool.Options{AllowEndpoints: allow, OnEvent: r.diary.write, Probe: probe.Ping{}}
+	opts := &managedpool.Options{AllowEndpoints: allow, OnEvent: r.diary.Write, Probe: probe.Ping{}}
 	r.pool = r.managed(t, r.feed, opts, change)
 	settled(t, r.pool)
 	return r
@@ -137,8 +138,8 @@ func (r *endpointRig) goesTo(host string, port uint16, database string) {
 // refused waits for the credential to be refused and returns why.
 func (r *endpointRig) refused(t *testing.T) *rekey.VerifyError {
 	t.Helper()
-	envtest.Eventually(t, patience, func() bool { return len(find[rekey.RefusedEvent](r.diary)) > 0 }, "refused")
-	return find[rekey.RefusedEvent](r.diary)[0].Err
+	envtest.Eventually(t, patience, func() bool { return len(loadtest.Find[rekey.RefusedEvent](r.diary)) > 0 }, "refused")
+	return loadtest.Find[rekey.RefusedEvent](r.diary)[0].Err
 }
 
 // arrived waits until no connection of the endpoint before is left.
@@ -285,8 +286,8 @@ func TestWeakServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			config.ConnConfig.Port = server.Port
-			diary := &diary{}
-			opts := &managedpool.Options{OnEvent: diary.write}
+			diary := &loadtest.Diary{}
+			opts := &managedpool.Options{OnEvent: diary.Write}
 			pool, err := managedpool.NewWithConfig(t.Context(), config, newFeed(where.issue(t)), opts)
 			if err != nil {
 				t.Fatal(err)
@@ -305,8 +306,8 @@ func TestWeakServer(t *testing.T) {
 	}
 }
 
-func warnedOf(d *diary, field string) bool {
-	for _, w := range find[rekey.WarningEvent](d) {
+func warnedOf(d *loadtest.Diary, field string) bool {
+	for _, w := range loadtest.Find[rekey.WarningEvent](d) {
 		if w.Field == field {
 			return true
 		}
@@ -424,16 +425,16 @@ func TestLifetimeWarning(t *testing.T) {
 				}
 				return c
 			}
-			diary := &diary{}
+			diary := &loadtest.Diary{}
 			feed := newFeed(testenv.Login{})
 			feed.put(lease(), nil)
-			pool := where.managed(t, feed, &managedpool.Options{OnEvent: diary.write}, func(c *pgxpool.Config) {
+			pool := where.managed(t, feed, &managedpool.Options{OnEvent: diary.Write}, func(c *pgxpool.Config) {
 				c.MaxConnLifetime = tt.lifetime
 			})
 			next := lease()
 			feed.put(next, nil)
 			envtest.Eventually(t, patience, func() bool { return pool.Status().Username == next.Username }, "the next is adopted")
-			warnings := find[rekey.WarningEvent](diary)
+			warnings := loadtest.Find[rekey.WarningEvent](diary)
 			if (len(warnings) == 1) != tt.warned || len(warnings) > 1 {
 				t.Fatalf("warnings are %v", warnings)
 			}

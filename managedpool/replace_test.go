@@ -15,6 +15,7 @@ import (
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/source/sourcetest"
@@ -162,7 +163,7 @@ func TestMidHandOver(t *testing.T) {
 	if err := r.pool.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: %v", err)
 	}
-	if closed := find[rekey.ClosedEvent](r.diary); len(closed) != 1 || closed[0].Abandoned != 1 {
+	if closed := loadtest.Find[rekey.ClosedEvent](r.diary); len(closed) != 1 || closed[0].Abandoned != 1 {
 		t.Errorf("events of the end: %v", closed)
 	}
 	releaseAll(held[:1])
@@ -184,7 +185,7 @@ func TestLeakedConnectionHoldsNothingUp(t *testing.T) {
 			t.Errorf("after rotation %d: %v", n, err)
 		}
 	}
-	drained := find[rekey.DrainedEvent](r.diary)
+	drained := loadtest.Find[rekey.DrainedEvent](r.diary)
 	if len(drained) != 3 || drained[0].Cancelled != 1 || drained[1].Cancelled != 0 {
 		t.Errorf("drained: %s", fmt.Sprint(drained))
 	}

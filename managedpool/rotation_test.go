@@ -12,6 +12,7 @@ import (
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 )
 
@@ -24,7 +25,7 @@ type rig struct {
 	proxy  *testenv.Proxy
 	feed   *feed
 	pool   *managedpool.Pool
-	diary  *diary
+	diary  *loadtest.Diary
 	login  testenv.Login // the one that the feed gives
 }
 
@@ -32,13 +33,13 @@ type rig struct {
 func newRig(t testing.TB, extra string, change func(*managedpool.Options)) *rig {
 	t.Helper()
 	envtest.NoLeak(t)
-	r := &rig{issuer: envtest.Issuer(t), proxy: envtest.Proxy(t), diary: &diary{}}
+	r := &rig{issuer: envtest.Issuer(t), proxy: envtest.Proxy(t), diary: &loadtest.Diary{}}
 	if err := r.issuer.Database().Set(t.Context(), "log_statement", "none"); err != nil {
 		t.Fatal(err)
 	}
 	r.login = r.issue(t)
 	r.feed = newFeed(r.login)
-	opts := &managedpool.Options{OnEvent: r.diary.write}
+	opts := &managedpool.Options{OnEvent: r.diary.Write}
 	if change != nil {
 		change(opts)
 	}
@@ -120,19 +121,19 @@ func (r *rig) within(t testing.TB, seen, budget int) {
 // TestRotationsUnderLoad: no operation fails and the budget holds while logins are replaced, each old one
 // being dropped two seconds after the new one appeared.
 func TestRotationsUnderLoad(t *testing.T) {
-	rotationsUnderLoad(t, either(6, 100), managedpool.DefaultHeadroom)
+	rotationsUnderLoad(t, loadtest.Either(6, 100), managedpool.DefaultHeadroom)
 }
 
 // TestNoHeadroom: the same, where a connection has to go before a session is made in its place.
-func TestNoHeadroom(t *testing.T) { rotationsUnderLoad(t, either(4, 100), -1) }
+func TestNoHeadroom(t *testing.T) { rotationsUnderLoad(t, loadtest.Either(4, 100), -1) }
 
 // TestMuchHeadroom: the same, where the next connections may all be made before the first of the old ones goes.
-func TestMuchHeadroom(t *testing.T) { rotationsUnderLoad(t, either(4, 100), poolSize) }
+func TestMuchHeadroom(t *testing.T) { rotationsUnderLoad(t, loadtest.Either(4, 100), poolSize) }
 
 func rotationsUnderLoad(t *testing.T, rotations, headroom int) {
 	r := newRig(t, "", func(o *managedpool.Options) { o.Headroom = headroom })
-	sessions := startCensus(t, r.issuer)
-	work := startLoad(t, r.pool, 32, nil)
+	sessions := loadtest.StartCensus(t, r.issuer)
+	work := loadtest.Start(t, r.pool, 32, nil)
 
 	var drops sync.WaitGroup
 	pace := time.NewTicker(time.Second)
@@ -147,23 +148,23 @@ func rotationsUnderLoad(t *testing.T, rotations, headroom int) {
 	}
 	r.adoptedLast(t, 10*time.Second)
 	drops.Wait()
-	for full() && work.done.Load() < 500_000 {
+	for loadtest.Full() && work.Done() < 500_000 {
 		<-pace.C
 	}
-	operations := work.end()
-	seen := sessions.end()
+	operations := work.End()
+	seen := sessions.End()
 	r.within(t, seen, poolSize+max(0, headroom))
 	t.Logf("%d operations, %d failed, %d rotations, at most %d sessions, %d sockets",
-		operations, work.failures.Load(), rotations, seen, r.proxy.MaxOpen())
+		operations, work.Failed(), rotations, seen, r.proxy.MaxOpen())
 }
 
 // TestIssuedFasterThanAdopted: an issuer that makes logins faster than a pool can adopt them, and drops each
 // one soon after its last session, harms nothing; the pool skips those that are superseded.
 func TestIssuedFasterThanAdopted(t *testing.T) {
-	count := either(150, 500)
+	count := loadtest.Either(150, 500)
 	r := newRig(t, "", nil)
-	sessions := startCensus(t, r.issuer)
-	work := startLoad(t, r.pool, 32, nil)
+	sessions := loadtest.StartCensus(t, r.issuer)
+	work := loadtest.Start(t, r.pool, 32, nil)
 	reaper := startReaper(t, r, 60*time.Millisecond)
 
 	pace := time.NewTicker(5 * time.Millisecond)
@@ -173,15 +174,15 @@ func TestIssuedFasterThanAdopted(t *testing.T) {
 		reaper.supersede(r.rotate(t))
 	}
 	r.adoptedLast(t, 10*time.Second)
-	for full() && work.done.Load() < 500_000 {
+	for loadtest.Full() && work.Done() < 500_000 {
 		<-pace.C
 	}
-	operations := work.end()
-	seen := sessions.end()
+	operations := work.End()
+	seen := sessions.End()
 	reaper.end()
 	r.withinBudget(t, seen)
 	t.Logf("%d operations, %d failed, %d logins issued, %d adopted, %d dropped, at most %d sessions, %d sockets",
-		operations, work.failures.Load(), count, r.pool.Status().Generation, reaper.dropped, seen, r.proxy.MaxOpen())
+		operations, work.Failed(), count, r.pool.Status().Generation, reaper.dropped, seen, r.proxy.MaxOpen())
 }
 
 // reaper drops superseded logins once they have had no session for a while.
@@ -275,7 +276,7 @@ func (p *reaper) end() {
 // TestPasswordChange: a new password for the same login replaces no connection.
 func TestPasswordChange(t *testing.T) {
 	r := newRig(t, "", nil)
-	work := startLoad(t, r.pool, 8, nil)
+	work := loadtest.Start(t, r.pool, 8, nil)
 	envtest.Eventually(t, 5*time.Second, func() bool { return r.pool.Stat().TotalConns() >= 4 }, "the pool is warm")
 	before := r.pool.Stat().NewConnsCount()
 	for range 3 {
@@ -288,8 +289,8 @@ func TestPasswordChange(t *testing.T) {
 		generation := r.pool.Status().Generation
 		envtest.Eventually(t, 5*time.Second, func() bool { return r.pool.Status().Generation > generation }, "adopted")
 	}
-	work.end()
-	if n := len(find[rekey.AdoptedEvent](r.diary)); n < 4 {
+	work.End()
+	if n := len(loadtest.Find[rekey.AdoptedEvent](r.diary)); n < 4 {
 		t.Errorf("adopted %d credentials, want 4", n)
 	}
 	if made := r.pool.Stat().NewConnsCount() - before; made > poolSize {

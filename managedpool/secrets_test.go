@@ -26,6 +26,7 @@ import (
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
@@ -155,7 +156,7 @@ func TestTrail(t *testing.T) {
 // listener takes all that a pool says: its log, as text and as JSON, and its events.
 type listener struct {
 	t      *testing.T
-	events diary
+	events loadtest.Diary
 
 	mu  sync.Mutex // guards log
 	log bytes.Buffer
@@ -177,7 +178,7 @@ func (l *listener) options() managedpool.Options {
 	level := &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}
 	return managedpool.Options{
 		Logger:  slog.New(slog.NewMultiHandler(slog.NewTextHandler(l, level), slog.NewJSONHandler(l, level))),
-		OnEvent: l.events.write,
+		OnEvent: l.events.Write,
 		MaxHold: 3 * time.Second, // New must do it in this time as well
 	}
 }
@@ -185,7 +186,7 @@ func (l *listener) options() managedpool.Options {
 // check looks at all that was said, and that something was.
 func (l *listener) check() {
 	l.t.Helper()
-	events, log := find[managedpool.Event](&l.events), l.logged()
+	events, log := loadtest.Find[managedpool.Event](&l.events), l.logged()
 	if len(events) == 0 || log == "" {
 		l.t.Error("the pool said nothing")
 	}
@@ -206,7 +207,7 @@ func (l *listener) check() {
 func (l *listener) awaits(event string) {
 	l.t.Helper()
 	envtest.Eventually(l.t, patience, func() bool {
-		return slices.ContainsFunc(find[managedpool.Event](&l.events), func(e managedpool.Event) bool { return e.Name() == event })
+		return slices.ContainsFunc(loadtest.Find[managedpool.Event](&l.events), func(e managedpool.Event) bool { return e.Name() == event })
 	}, event)
 }
 
@@ -417,7 +418,7 @@ func hookThatDials(t *testing.T, where *site) {
 	feed.set(where.lock(t, where.issue(t)))
 	l.awaits("credential not adopted")
 	l.check()
-	refused := find[rekey.RefusedEvent](&l.events)[0].Err
+	refused := loadtest.Find[rekey.RefusedEvent](&l.events)[0].Err
 	if !strings.Contains(refused.Error(), "AfterConnect") || refused.SQLState != "42501" && refused.SQLState != "3D000" {
 		t.Errorf("refused without a reason: %v", refused)
 	}
