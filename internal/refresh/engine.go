@@ -463,8 +463,11 @@ func (e *Engine) fetchTimeout() time.Duration {
 	if g == nil || g.NotAfter.IsZero() {
 		return e.config.FetchTimeout
 	}
-	slack := e.config.Policy.Slack(g.Credential)
-	return max(minFetchTimeout, min(e.config.FetchTimeout, slack/3))
+	left := e.config.Policy.Slack(g.Credential)
+	if until := time.Until(g.NotAfter); until > 0 {
+		left = min(left, until)
+	}
+	return max(minFetchTimeout, min(e.config.FetchTimeout, left/3))
 }
 
 // minFetchTimeout is what a source is given however short a lease is.

@@ -183,8 +183,8 @@ func (s *stepper) ask(in ask) {
 }
 
 // begin starts a round: with the candidate in hand if there is one, else by asking the source, or by extending the lease
-// where that is preferred. While nobody can log in, the circuit breaker does not stand in the way, and a login that
-// callers had already is of no use.
+// where that is preferred. While nobody can log in, or will soon, the circuit breaker does not stand in the way, and
+// a login that callers had already is of no use.
 func (s *stepper) begin() {
 	s.leaseTried = false
 	if s.candidate != nil && !s.spent(s.candidate.credential) {
@@ -198,7 +198,7 @@ func (s *stepper) begin() {
 		return
 	}
 	useless := s.trouble != nil || s.expired
-	s.start(opFetch, fetch{force: useless || s.current == nil, fresh: useless})
+	s.start(opFetch, fetch{force: useless || s.current == nil || s.urgent(), fresh: useless})
 }
 
 func (s *stepper) inUse(version string) bool {

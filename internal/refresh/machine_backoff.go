@@ -76,7 +76,26 @@ func (s *stepper) retry(permanent bool) {
 	if permanent {
 		wait = s.policy.Jittered(b.Max, s.random)
 	}
-	s.due = s.now.Add(wait)
+	s.due = s.now.Add(s.beforeTheEnd(wait))
+}
+
+// beforeTheEnd shortens a wait, so that there is an attempt in every quarter of the time that is left of a lease: a source
+// that comes back just before its end is not missed.
+func (s *stepper) beforeTheEnd(wait time.Duration) time.Duration {
+	if s.current == nil || s.expired || s.current.NotAfter.IsZero() {
+		return wait
+	}
+	least := max(10*time.Millisecond, min(calmBase, s.policy.Slack(s.current.Credential)/50))
+	return min(wait, max(least, s.current.NotAfter.Sub(s.now)/4))
+}
+
+// urgent reports whether the lease in hand is in the last third of its slack: then the circuit breaker does not stand in
+// the way either.
+func (s *stepper) urgent() bool {
+	if s.current == nil || s.current.NotAfter.IsZero() {
+		return false
+	}
+	return s.current.NotAfter.Sub(s.now) < s.policy.Slack(s.current.Credential)/3
 }
 
 // urgentBackoff is for when callers wait.

@@ -270,9 +270,9 @@ func TestMachineLeases(t *testing.T) {
 			{in: renewed{credential: leased("v2", 20*sec)}, due: 22250 * ms, view: "degraded"},
 		}},
 		{"nothing helps: served to its end, then expired; callers wait for one more attempt", leased("v1", 0), renews, []step{
-			{at: 53 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
+			{at: 53 * sec, in: tick{}, want: "fetch forced", due: never, view: "serving"},
 			{in: failed(), want: "renew v1", due: never, view: "degraded"},
-			{in: notRenewed(), due: 53750 * ms, view: "degraded"},
+			{in: notRenewed(), due: 53280 * ms, view: "degraded"},
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
 			{in: failed(), want: "renew v1", due: never, view: "expired hold"},
 			{in: notRenewed(), due: 54150 * ms, view: "expired"}, // what failed before cost nobody anything
@@ -283,7 +283,7 @@ func TestMachineLeases(t *testing.T) {
 			{in: works(), want: "publish 2:v2", due: 101 * sec, view: "serving"},
 		}},
 		{"its end comes while a refresh is under way", leased("v1", 0), 0, []step{
-			{at: 53 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
+			{at: 53 * sec, in: tick{}, want: "fetch forced", due: never, view: "serving"},
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1", due: never, view: "expired hold"},
 			{at: 55 * sec, in: tick{}, due: never, view: "expired hold"},
 			{in: got(leased("v2", 54*sec)), want: "verify v2", due: never, view: "expired hold"},
@@ -314,10 +314,10 @@ func TestMachineLeases(t *testing.T) {
 		}},
 		// For an hour it is not worth a login; without a login in use it is worth one at once.
 		{"at its end, what was refused is tried again", leased("v1", 0), 0, []step{
-			{at: 50 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
+			{at: 50 * sec, in: tick{}, want: "fetch forced", due: never, view: "serving"},
 			{in: got(static("v2")), want: "verify v2", due: never, view: "serving"},
 			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 50750 * ms, view: "degraded"},
-			{at: 53500 * ms, in: tick{}, want: "fetch", due: never, view: "degraded"},
+			{at: 53500 * ms, in: tick{}, want: "fetch forced", due: never, view: "degraded"},
 			{in: got(static("v2")), want: "verify v2", due: never, view: "degraded"},
 			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 55 * sec, view: "degraded"},
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
@@ -396,3 +396,34 @@ func TestMachineTellsWhyALoginHasExpired(t *testing.T) {
 	}
 	checkErr(t, viewOf(m, false, "").expiredErr(), rekey.ErrCredentialExpired, errStore)
 }
+
+// Whenever an outage ends within nine tenths of the slack, there is an attempt while there is time for a hand-over; and
+// the outage does not make for many.
+func TestMachineTriesOftenNearTheEnd(t *testing.T) {
+	for _, life := range []time.Duration{4 * time.Second, time.Minute, time.Hour, 24 * time.Hour} {
+		for _, random := range []float64{0, 0.5, 0.999} {
+			c := static("v1")
+			c.ExpiresAt = c.IssuedAt.Add(life)
+			m := serving(t, c, renews)
+			end, slack := m.current.NotAfter, m.policy.Slack(c)
+			began := end.Add(-slack)
+			last, tries := began, 0
+			for now := began; now.Before(end.Add(-slack / 20)); now = m.due {
+				if left := end.Sub(last); now.Sub(last) > max(left/4, minute(slack/4)) {
+					t.Fatalf("a lease of %v: no attempt for %v, with %v left", life, now.Sub(last), left)
+				}
+				last = now
+				tries++
+				m.step(tick{}, now, random)
+				m.step(failed(), now, random)
+				m.step(notRenewed(), now, random)
+			}
+			if left := end.Sub(last); left < slack/40 || left > slack/10 || tries > 60+int(slack/(30*time.Second)) {
+				t.Errorf("a lease of %v: %d attempts, the last one %v before its end", life, tries, left)
+			}
+		}
+	}
+}
+
+// minute is the longest wait between attempts, where the slack allows it.
+func minute(d time.Duration) time.Duration { return min(time.Minute, d) }
