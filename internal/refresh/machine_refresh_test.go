@@ -319,7 +319,7 @@ func TestMachineLeases(t *testing.T) {
 			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 50750 * ms, view: "degraded"},
 			{at: 53500 * ms, in: tick{}, want: "fetch forced", due: never, view: "degraded"},
 			{in: got(static("v2")), want: "verify v2", due: never, view: "degraded"},
-			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 55 * sec, view: "degraded"},
+			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 53780 * ms, view: "degraded"},
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
 			{in: got(static("v2")), want: "verify v2", due: never, view: "expired hold"},
 			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 54150 * ms, view: "expired"},
