@@ -10,16 +10,18 @@ import (
 // given one; from then on hooks of the user may be at work on it. It travels in the context.
 type attempt struct {
 	context.Context
-	cancel context.CancelCauseFunc
-	noDial bool        // an idle connection or none
-	limit  *time.Timer // calls the caller out; may be nil
-	given  func()      // called when he is given a connection; may be nil
-	state  atomic.Int32
+	cancel  context.CancelCauseFunc
+	caller  context.Context // what the user's hooks get
+	backing *backing        // set before it is used
+	noDial  bool            // an idle connection or none
+	limit   *time.Timer     // calls the caller out; may be nil
+	state   atomic.Int32
 }
 
 // States of an attempt.
 const (
 	attemptWaits int32 = iota
+	attemptPings       // the connection that he is to be given
 	attemptGiven
 	attemptCalledOut
 )
@@ -28,7 +30,7 @@ type attemptKey struct{}
 
 // newAttempt makes one, to be ended with end.
 func newAttempt(ctx context.Context) *attempt {
-	a := &attempt{}
+	a := &attempt{caller: ctx}
 	a.Context, a.cancel = context.WithCancelCause(ctx)
 	return a
 }
@@ -41,7 +43,17 @@ func (a *attempt) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-func (a *attempt) end() { a.cancel(nil) }
+// within limits how long the caller waits to be given a connection.
+func (a *attempt) within(d time.Duration) {
+	a.limit = time.AfterFunc(d, func() { a.callOut() })
+}
+
+func (a *attempt) end() {
+	if a.limit != nil {
+		a.limit.Stop()
+	}
+	a.cancel(nil)
+}
 
 // callOut makes the caller's wait fail with errMoved, and reports whether it did.
 func (a *attempt) callOut() bool {
@@ -54,19 +66,19 @@ func (a *attempt) callOut() bool {
 
 func (a *attempt) calledOut() bool { return a.state.Load() == attemptCalledOut }
 
-// give reports whether the caller may have a connection: he was not called out.
-func (a *attempt) give() bool {
-	if a == nil {
-		return true
-	}
-	if !a.state.CompareAndSwap(attemptWaits, attemptGiven) {
+// ping reports whether the caller may wait for the ping of a connection: he was not called out. Where it is not the first
+// one, the ping before has failed.
+func (a *attempt) ping() bool { return a == nil || a.become(attemptPings) }
+
+// give reports whether the caller may have the connection.
+func (a *attempt) give() bool { return a == nil || a.become(attemptGiven) }
+
+func (a *attempt) become(state int32) bool {
+	if !a.state.CompareAndSwap(attemptWaits, state) && !a.state.CompareAndSwap(attemptPings, state) {
 		return false
 	}
 	if a.limit != nil {
 		a.limit.Stop()
-	}
-	if a.given != nil {
-		a.given()
 	}
 	return true
 }
@@ -82,8 +94,10 @@ func (a *attempt) takeBack() {
 	}
 }
 
-// attemptOf returns the attempt that ctx belongs to, nil if it is none.
-func attemptOf(ctx context.Context) *attempt {
-	a, _ := ctx.Value(attemptKey{}).(*attempt)
-	return a
+// attemptOf returns the attempt at b that ctx belongs to, nil if it is none.
+func attemptOf(ctx context.Context, b *backing) *attempt {
+	if a, _ := ctx.Value(attemptKey{}).(*attempt); a != nil && a.backing == b {
+		return a
+	}
+	return nil
 }

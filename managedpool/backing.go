@@ -3,6 +3,7 @@ package managedpool
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -20,14 +21,21 @@ type backing struct {
 
 	published chan struct{} // closed when its login is the one in use
 	closed    atomic.Bool   // or about to be
+	ending    chan struct{} // closed when it is
+	endOnce   sync.Once
 	// taken counts callers who have one of its connections or wait for one, and logins, in Replace mode. Those who
 	// have hijacked theirs stay in it.
 	taken atomic.Int64
+	// pending counts those among them who were offered an idle connection, or have seen one, and have not got it yet.
+	pending atomic.Int64
 }
 
 // newBacking prepares a pgxpool for config, which it takes over.
 func newBacking(owner *Pool, config *Config) *backing {
-	return &backing{owner: owner, config: config, prepareUser: userPrepare(config), published: make(chan struct{})}
+	return &backing{
+		owner: owner, config: config, prepareUser: userPrepare(config),
+		published: make(chan struct{}), ending: make(chan struct{}),
+	}
 }
 
 // open makes the pgxpool. It connects nothing by itself, except for MinConns and MinIdleConns.
@@ -42,6 +50,7 @@ func (b *backing) open(ctx context.Context) error {
 // close is pgxpool's: it waits for connections to come back.
 func (b *backing) close() {
 	b.closed.Store(true)
+	b.endOnce.Do(func() { close(b.ending) }) // MinConns that have not been admitted yet end
 	b.pool.Close()
 }
 
@@ -69,5 +78,6 @@ func (b *backing) acquireAllIdle(ctx context.Context) []*Conn {
 	b.taken.Add(size)
 	idle := b.pool.AcquireAllIdle(ctx)
 	b.taken.Add(int64(len(idle)) - size)
+	b.owner.router.line.look()
 	return idle
 }

@@ -94,6 +94,7 @@ func drainContext(ctx context.Context) (context.Context, context.CancelFunc) {
 func (p *Pool) beginClosing() {
 	p.closing.begin.Do(func() {
 		p.closing.begun.Store(true)
+		p.router.line.wakeAll()
 		go p.close()
 	})
 }
@@ -104,8 +105,9 @@ func (p *Pool) close() {
 	p.engine.Cancel()
 	p.closing.cancel()
 	p.ends.kick() // the end of the login in use is its to call now
+	p.closeInner()
 	p.handover.stop()
-	abandoned := p.closeInner()
+	abandoned := p.awaitInner()
 	if p.closing.all.Load() {
 		abandoned += p.cutOffAll() // what callers have taken out of the pool for good
 	}
@@ -159,14 +161,18 @@ func (p *Pool) retireAll() error {
 	}
 }
 
-// closeInner closes pgxpool and returns how many connections were closed under their users.
-func (p *Pool) closeInner() int {
+// closeInner begins to close every pgxpool: from now on none gives a connection.
+func (p *Pool) closeInner() {
+	for _, b := range p.open() {
+		p.retiring.Go(b.close)
+	}
+}
+
+// awaitInner waits until that is done, and returns how many connections were closed under their users.
+func (p *Pool) awaitInner() int {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		for _, b := range p.open() {
-			p.retiring.Go(b.close)
-		}
 		p.retiring.Wait()
 	}()
 	select {

@@ -83,8 +83,13 @@ func (h *handover) replace() {
 
 // begin takes note of where a hand-over begins.
 func (h *handover) begin() {
-	if to := h.pool.current(); h.to != to {
-		h.to, h.lead, h.target = to, 0, h.pool.totals().all
+	to := h.pool.current()
+	if h.to == to {
+		return
+	}
+	h.to, h.lead, h.target = to, 0, h.pool.totals().all
+	if h.pool.options.Headroom < 0 && h.spare.filled() {
+		h.target++ // a connection has made room for its verification
 	}
 }
 

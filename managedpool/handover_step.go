@@ -236,7 +236,7 @@ func (h *handover) absorb() {
 
 	ctx, cancel := context.WithTimeout(h.ctx, absorbLimit)
 	defer cancel()
-	conn, err := h.current().Acquire(withErrand(ctx, &errand{dialing: giveBack}))
+	conn, err := h.current().Acquire(h.pool.withErrand(ctx, &errand{dialing: giveBack}))
 	if err == nil {
 		conn.Release()
 	}

@@ -28,7 +28,7 @@ func (b *backing) install(config *Config) {
 
 // beforeConnect runs the user's hook, then routes the connect to a session that the pool logs in itself.
 func (b *backing) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
-	if e := errandOf(ctx); e != nil && e.dialing != nil {
+	if e := b.errandOf(ctx); e != nil && e.dialing != nil {
 		e.dialing()
 	}
 	if err := b.admit(ctx); err != nil {
@@ -77,7 +77,7 @@ func (b *backing) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error)
 
 func (b *backing) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	s := sessionOf(conn)
-	if e := errandOf(ctx); e != nil {
+	if e := b.errandOf(ctx); e != nil {
 		if e.refuse != nil && e.refuse(s) {
 			s.leaving.Store(true)
 			return false, nil
@@ -88,15 +88,18 @@ func (b *backing) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, erro
 		}
 		return true, nil
 	}
-	if s.outdated.Load() || s.generation.Load().useless() {
+	if s.outdated.Load() && !s.unborn.Swap(false) || s.generation.Load().useless() {
 		return false, nil
 	}
-	a := attemptOf(ctx)
+	a := attemptOf(ctx, b)
 	if !a.give() {
 		return true, errMoved
 	}
 	if b.prepareUser == nil {
 		return true, nil
+	}
+	if a != nil {
+		ctx = a.caller
 	}
 	ok, err := b.prepareUser(ctx, conn)
 	if !ok && err == nil {
@@ -123,17 +126,18 @@ const pingAfter = time.Second
 // look used, and are taken for such that were idle for long. The pool's own errands do not ping.
 func (b *backing) shouldPing(ctx context.Context, params pgxpool.ShouldPingParams) bool {
 	if b.owner.sessions.errandAgo.Load() && params.IdleDuration <= pingAfter {
-		if errandOf(ctx) != nil {
+		if b.errandOf(ctx) != nil {
 			return false
 		}
 		if sessionOf(params.Conn).touched.Swap(false) {
 			params.IdleDuration = pingAfter + 1
 		}
 	}
+	ping := params.IdleDuration > pingAfter
 	if b.config.ShouldPing != nil {
-		return b.config.ShouldPing(ctx, params)
+		ping = b.config.ShouldPing(ctx, params)
 	}
-	return params.IdleDuration > pingAfter
+	return ping && attemptOf(ctx, b).ping()
 }
 
 // afterConnect runs the user's hook; after it the connection is one that callers can get.
@@ -162,15 +166,17 @@ func (b *backing) tryAfterConnect(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// released lets go of a connection that should not go back. pgxpool then closes it as it closes others: beside the
-// caller, BeforeClose and all.
-func (b *backing) released(conn *pgx.Conn, s *session) {
+// released lets go of a connection that should not go back, and reports whether that is so. pgxpool then closes it as it
+// closes others: beside the caller, BeforeClose and all.
+func (b *backing) released(conn *pgx.Conn, s *session) (goes bool) {
 	if b.owner.sessions.cleared(s) {
 		b.owner.checkRole(conn, s)
 	}
-	if s.outdated.Load() || s.generation.Load().leaves() || b.owner.handover.mayGo(s) || b.owner.wanted(s) {
+	goes = s.outdated.Load() || s.generation.Load().leaves() || b.owner.handover.mayGo(s) || b.owner.wanted(s)
+	if goes {
 		s.part(conn)
 	}
+	return goes
 }
 
 // afterRelease asks the user's hook, but not about what the pool itself had taken.

@@ -16,7 +16,7 @@ import (
 func (p *Pool) borrowIdle(ctx context.Context, e *errand) (conns []*pgxpool.Conn, giveBack func()) {
 	p.sessions.errand(1)
 	for _, b := range p.open() {
-		conns = append(conns, b.pool.AcquireAllIdle(withErrand(ctx, e))...)
+		conns = append(conns, b.pool.AcquireAllIdle(p.withErrand(ctx, e))...)
 	}
 	return conns, sync.OnceFunc(func() {
 		for _, c := range conns {

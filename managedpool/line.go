@@ -1,106 +1,183 @@
 package managedpool
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// line is the order of callers in Replace mode. A caller who may have to wait has a place in it, by the ticket that he
-// drew when he came, until he has a connection: also while he waits in the queue of a pgxpool, so that he can be called
-// out of it, and back to where he was, when another pgxpool takes its place.
+// line is the order of callers in Replace mode: whoever may have to wait for a connection has a place in it, by the ticket
+// that he drew when he came, until he has one. He waits there, and not in the queue of a pgxpool, for a connection to be
+// offered, which happens when one is released; the first of those who wait looks for himself besides.
+//
+// Whoever was offered a connection, or has found one, makes an attempt at the pgxpool that has it. He keeps his place
+// meanwhile, and is back in it when that comes to nothing.
 type line struct {
 	tickets atomic.Uint64
-	queued  atomic.Int32 // places that wait for their turn; changed under mu
+	waiting atomic.Int32 // places without an offer or an attempt; changed under mu
 
-	mu     sync.Mutex // guards places, and the attempts in them
+	mu     sync.Mutex // guards places and what is in them
 	places []*place   // by ticket
 }
 
 // place is one caller's.
 type place struct {
-	ticket  uint64
-	turn    chan struct{} // he may have become the first
-	attempt *attempt      // not nil: he waits in the queue of a pgxpool
+	ticket uint64
+	wake   chan struct{} // he was offered a connection, or should look
+
+	offer   *backing // that has a connection for him; he is counted there
+	attempt *attempt // that he makes
 }
+
+func (w *place) waits() bool { return w.offer == nil && w.attempt == nil }
 
 // ticket says how many callers have come so far.
 func (l *line) ticket() uint64 { return l.tickets.Add(1) }
 
 // join returns a place that is to be left.
 func (l *line) join(ticket uint64) *place {
-	w := &place{ticket: ticket, turn: make(chan struct{}, 1)}
+	w := &place{ticket: ticket, wake: make(chan struct{}, 1)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, _ := l.find(ticket)
 	l.places = slices.Insert(l.places, at, w)
-	l.queued.Add(1)
+	l.waiting.Add(1)
 	return w
 }
 
-func (l *line) leave(w *place) {
+// leave gives a place up. What was offered there meanwhile is returned.
+func (l *line) leave(w *place) (unused *backing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, _ := l.find(w.ticket)
 	l.places = slices.Delete(l.places, at, at+1)
-	if w.attempt == nil {
-		l.queued.Add(-1)
+	if w.waits() {
+		l.waiting.Add(-1)
+		l.wakeFirst()
 	}
-	l.tellFirst()
+	return w.offer
 }
 
-// park lets the next one have his turn while w makes an attempt.
-func (l *line) park(w *place, a *attempt) {
+// offer tells the first of those who wait that b has a connection for him, and reports whether there is one. He is counted
+// as one who has it.
+func (l *line) offer(b *backing) bool {
+	if l.waiting.Load() == 0 {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if w.attempt == nil {
-		l.queued.Add(-1)
+	w := l.first()
+	if w == nil {
+		return false
 	}
-	w.attempt = a
-	l.tellFirst()
+	b.taken.Add(1)
+	b.pending.Add(1)
+	w.offer = b
+	l.waiting.Add(-1)
+	w.signal()
+	l.wakeFirst()
+	return true
 }
 
-// unpark puts w back to where he was.
-func (l *line) unpark(w *place) {
+// accept makes a the attempt for what w was offered; nil if that was withdrawn.
+func (l *line) accept(w *place, a *attempt) *backing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := w.offer
+	if b != nil {
+		w.offer, w.attempt = nil, a
+	}
+	return b
+}
+
+// try lets the next one look while w makes an attempt of its own. It reports false if w was offered something meanwhile.
+func (l *line) try(w *place, a *attempt) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w.offer != nil {
+		return false
+	}
+	a.backing.taken.Add(1)
+	a.backing.pending.Add(1)
+	w.attempt = a
+	l.waiting.Add(-1)
+	l.wakeFirst()
+	return true
+}
+
+// back puts w, whose attempt is over, back to where he was.
+func (l *line) back(w *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if w.attempt != nil {
 		w.attempt = nil
-		l.queued.Add(1)
-		l.tellFirst()
+		l.waiting.Add(1)
+		l.wakeFirst()
 	}
 }
 
-// callOut calls everyone out of the queues of pgxpools.
+// callOut calls everyone out of the pgxpools: what they wait for is elsewhere now. Offers are withdrawn.
 func (l *line) callOut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range l.places {
-		if w.attempt != nil && w.attempt.callOut() {
+		switch {
+		case w.offer != nil:
+			w.offer.taken.Add(-1)
+			w.offer.pending.Add(-1)
+			w.offer = nil
+		case w.attempt != nil && w.attempt.callOut():
 			w.attempt = nil
-			l.queued.Add(1)
+		default:
+			continue
 		}
+		l.waiting.Add(1)
 	}
-	l.tellFirst()
+	l.wakeFirst()
 }
 
-// awaitTurn waits until w is the first of those who wait for their turn.
-func (l *line) awaitTurn(ctx context.Context, w *place) error {
-	for !l.isFirst(w) {
+// await waits until w was offered something, or is the first of those who wait, which it reports, or until all is over.
+func (l *line) await(ctx context.Context, w *place, over *atomic.Bool) (first bool, err error) {
+	for {
+		l.mu.Lock()
+		offered, first := w.offer != nil, l.first() == w
+		l.mu.Unlock()
+		if offered || first || over.Load() {
+			return !offered, nil
+		}
 		select {
-		case <-w.turn:
+		case <-w.wake:
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
-	return nil
 }
 
-func (l *line) isFirst(w *place) bool {
+// look makes the first of those who wait look.
+func (l *line) look() {
+	if l.waiting.Load() > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.wakeFirst()
+	}
+}
+
+// wakeAll makes everybody look.
+func (l *line) wakeAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.first() == w
+	for _, w := range l.places {
+		w.signal()
+	}
+}
+
+func (w *place) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
 }
 
 // The rest is called under the lock.
@@ -108,28 +185,25 @@ func (l *line) isFirst(w *place) bool {
 // find returns where the place with a ticket is, or belongs: at the end, mostly.
 func (l *line) find(ticket uint64) (at int, found bool) {
 	return slices.BinarySearchFunc(l.places, ticket, func(w *place, ticket uint64) int {
-		return int(int64(w.ticket - ticket))
+		return cmp.Compare(w.ticket, ticket)
 	})
 }
 
-// first returns the first of those who wait for their turn, nil if nobody does.
+// first returns the first of those who wait, nil if nobody does.
 func (l *line) first() *place {
-	if l.queued.Load() == 0 {
+	if l.waiting.Load() == 0 {
 		return nil
 	}
 	for _, w := range l.places {
-		if w.attempt == nil {
+		if w.waits() {
 			return w
 		}
 	}
 	return nil
 }
 
-func (l *line) tellFirst() {
+func (l *line) wakeFirst() {
 	if w := l.first(); w != nil {
-		select {
-		case w.turn <- struct{}{}:
-		default:
-		}
+		w.signal()
 	}
 }

@@ -168,8 +168,10 @@ func (p *Pool) Reset() {
 	p.closeIdle(func(s *session) bool { return s.outdated.Load() })
 }
 
-// Stat returns the statistics of the pgxpool in use; in Replace mode that is the current generation's. Connections
-// that the pool itself has taken for a moment, in a hand-over, count as acquired. A new pool begins with one
+// Stat returns the statistics of the pgxpool in use; in Replace mode that is the current generation's, without what the
+// generations before it still have, and callers who wait do so in a line before it: its counts of empty and cancelled
+// acquires do not know of them, and those of connections know of attempts that were routed elsewhere. Connections that
+// the pool itself has taken for a moment, in a hand-over, count as acquired. A new pool begins with one
 // connection and one acquire: the session on which the credential was verified.
 func (p *Pool) Stat() *Stat { return p.current().backing.pool.Stat() }
 

@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// placePause is how often a connect without headroom looks whether there is a place for it.
-const placePause = time.Millisecond
+const (
+	// placePause is how often a connect without headroom looks whether there is a place for it.
+	placePause = time.Millisecond
+	// placeLooks is how often it looks for the place of a connection that has gone: it is somebody else's then.
+	placeLooks = 50
+)
 
 // places keeps a pool without headroom within MaxConns: a session that is being verified, or spare, takes the place of
 // a connection, and connects wait for as long as it has it.
@@ -81,6 +85,7 @@ func (p *Pool) makeRoom(ctx context.Context) error {
 	for !p.hasPlace() {
 		if gone := p.closeOneIdle(func(*session) bool { return true }); gone != nil {
 			gone.await()
+			p.awaitPlace()
 			continue
 		}
 		p.want(true) // the one that goes is waited for, before there is another
@@ -88,6 +93,7 @@ func (p *Pool) makeRoom(ctx context.Context) error {
 		case <-time.After(placePause):
 			if gone := p.takeGone(); gone != nil {
 				gone.await()
+				p.awaitPlace()
 			}
 		case <-ctx.Done():
 			p.want(false)
@@ -96,6 +102,17 @@ func (p *Pool) makeRoom(ctx context.Context) error {
 	}
 	p.want(false)
 	return nil
+}
+
+// awaitPlace waits for pgxpool to take note that a connection has gone, which it does a moment after the server: or else
+// another one would have to go.
+func (p *Pool) awaitPlace() {
+	for range placeLooks {
+		if p.hasPlace() {
+			return
+		}
+		time.Sleep(placePause)
+	}
 }
 
 // hasPlace reports whether a session beside the connections would be within MaxConns.

@@ -160,7 +160,7 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	p.endpoints, _ = parseEndpoints(p.options.AllowEndpoints) // validate has seen them
 	p.sessions = newRegistry(p.sessionEnded)
 	p.handover = newHandover(p)
-	p.router = newRouter(p)
+	p.router = &router{pool: p}
 	p.ends = newEnds(p)
 	p.reports = newReports(p)
 	p.pings = newWorker(func() { p.pingIdle(p.pings.ctx); p.handover.kick() })
@@ -209,7 +209,7 @@ func (p *Pool) sessionEnded(s *session) {
 	p.leaveHeadroom(s)
 	p.reports.kick()
 	p.handover.kick()
-	p.router.released()
+	p.router.line.look()
 }
 
 // leaveHeadroom gives back the place that a session had in the headroom, if it had one.

@@ -153,6 +153,7 @@ func (r *registry) outdate() {
 	defer r.mu.Unlock()
 	for s := range r.sessions {
 		if !s.outdated.Swap(true) {
+			s.unborn.Store(!s.pooled.Load())
 			r.outdated++
 		}
 	}

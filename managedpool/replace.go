@@ -45,6 +45,8 @@ func usable(config *Config, conn *pgx.ConnConfig) (err error) {
 		return errors.New("its ConnConfig was replaced, not changed")
 	case config.MaxConns < 1:
 		return fmt.Errorf("MaxConns must be at least 1, is %d", config.MaxConns)
+	case conn.DialFunc == nil || conn.LookupFunc == nil || conn.BuildFrontend == nil || conn.BuildContextWatcherHandler == nil:
+		return errors.New("DialFunc, LookupFunc, BuildFrontend and BuildContextWatcherHandler of its ConnConfig must not be nil")
 	case config.HealthCheckPeriod <= 0:
 		return fmt.Errorf("HealthCheckPeriod must be positive, is %v", config.HealthCheckPeriod)
 	}
@@ -97,9 +99,9 @@ func (p *Pool) acquireRouted(ctx context.Context) (*Conn, error) {
 	return p.router.acquire(ctx, ticket)
 }
 
-// acquire is acquireEntered for a caller who has not been counted yet, and can be called out.
+// acquire is acquireEntered for a caller who is pending, and can be called out.
 func (b *backing) acquire(a *attempt) (*Conn, error) {
-	b.taken.Add(1)
+	defer b.pending.Add(-1)
 	c, err := b.acquireEntered(a)
 	if err != nil && a.calledOut() {
 		return nil, errMoved
@@ -107,14 +109,14 @@ func (b *backing) acquire(a *attempt) (*Conn, error) {
 	return c, err
 }
 
-// acquireEntered is pgxpool's Acquire, with errMoved for whatever goes wrong because another pgxpool takes the place of
+// acquireEntered is pgxpool's Acquire for a caller who is counted, with errMoved for whatever goes wrong because another pgxpool takes the place of
 // this one. Nothing was sent to the server yet, so that the caller can be routed anew.
 func (b *backing) acquireEntered(ctx context.Context) (*Conn, error) {
 	c, err := b.pool.Acquire(ctx)
 	if err == nil {
 		return c, nil
 	}
-	b.taken.Add(-1)
+	b.owner.router.released(b, true)
 	if errors.Is(err, errMoved) || b.wasClosed(ctx, err) {
 		return nil, errMoved
 	}
@@ -134,12 +136,12 @@ func (b *backing) wasClosed(ctx context.Context, err error) bool {
 func (p *Pool) enter() *backing {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if len(p.backings) > 1 || p.router.line.queued.Load() > 0 {
+	if len(p.backings) > 1 || p.router.line.waiting.Load() > 0 {
 		return nil
 	}
 	b := p.cur.backing
 	if b.taken.Add(1) > int64(b.config.MaxConns) {
-		b.taken.Add(-1)
+		p.router.released(b, true)
 		return nil
 	}
 	return b
@@ -164,11 +166,13 @@ func (b *backing) admit(ctx context.Context) error {
 	if p.options.Mode == InPlace {
 		return nil
 	}
-	if a := attemptOf(ctx); a != nil && a.noDial {
+	if a := attemptOf(ctx, b); a != nil && a.noDial {
 		return errMoved
 	}
 	select {
 	case <-b.published:
+	case <-b.ending:
+		return errMoved
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -176,7 +180,7 @@ func (b *backing) admit(ctx context.Context) error {
 		return errMoved
 	}
 	room := 1 // the connection itself is counted
-	if errandOf(ctx) != nil {
+	if b.errandOf(ctx) != nil {
 		room += p.ahead()
 	}
 	if len(p.open()) > 1 && !p.hasRoom(room) {

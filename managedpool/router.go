@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/jackc/puddle/v2"
 )
 
 // errMoved says that a pgxpool has no connection to give, and makes none: another one has taken its place, or the
@@ -12,109 +14,157 @@ import (
 var errMoved = errors.New("managedpool: the connections have moved to another pgxpool")
 
 const (
-	// routePause is how often the first in line looks for a connection, and routeSoon how soon after one was
-	// released: it is on its way home then.
+	// routePause is how often the first in line looks for a connection while there is more than one pgxpool, calmPause
+	// while there is one, and routeSoon how soon after something has changed: a connection is on its way home then.
 	routePause = time.Millisecond
+	calmPause  = 5 * time.Millisecond
 	routeSoon  = 50 * time.Microsecond
-	// routeLimit is how long the first in line may keep the others waiting with a look.
+	// routeLimit is how long a caller waits in the queue of a pgxpool for an idle connection that he has seen, or was
+	// offered.
 	routeLimit = 5 * time.Millisecond
 )
 
-// router finds callers a connection, in the order of their coming. With one pgxpool it is that one's queue where they
-// wait; while there is more than one, nobody waits in a queue where he would not hear of connections in another.
+// router finds callers a connection, in the order of their coming.
 type router struct {
 	pool *Pool
 	line line
-	home chan struct{} // a connection comes home, or its place is free
 }
 
-func newRouter(p *Pool) *router { return &router{pool: p, home: make(chan struct{}, 1)} }
-
-// released makes the first in line look soon.
-func (r *router) released() {
-	select {
-	case r.home <- struct{}{}:
+// released offers a connection of b, which comes home, to the first in line. One that goes makes him look.
+func (r *router) released(b *backing, goes bool) {
+	b.taken.Add(-1)
+	switch {
+	case r.line.waiting.Load() == 0:
+	case goes:
+		r.line.look()
 	default:
+		r.line.offer(b)
 	}
 }
 
 // acquire waits for a connection, in the place that belongs to a ticket.
 func (r *router) acquire(ctx context.Context, ticket uint64) (*Conn, error) {
 	w := r.line.join(ticket)
-	defer r.line.leave(w)
+	defer r.leave(w)
 	for {
-		if err := r.line.awaitTurn(ctx, w); err != nil {
+		first, err := r.line.await(ctx, w, &r.pool.closing.begun)
+		if err != nil {
 			return nil, err
 		}
-		c, err := r.serve(ctx, w)
+		c, err := r.serve(ctx, w, first)
 		if err != errMoved {
 			return c, err
 		}
 	}
 }
 
-// serve gives w, who is the first in line, an idle connection, of the newest pgxpool that has one, or a new one where
-// there is room for it. errMoved says that there is none yet.
-func (r *router) serve(ctx context.Context, w *place) (*Conn, error) {
-	if open := r.pool.open(); len(open) > 1 {
-		for _, b := range slices.Backward(open) {
-			if b.pool.Stat().IdleConns() == 0 {
-				continue
-			}
-			if c, err := r.take(ctx, w, b); err != errMoved {
-				return c, err
-			}
+// leave gives a place up, and what was offered there on to the next.
+func (r *router) leave(w *place) {
+	if b := r.line.leave(w); b != nil {
+		b.pending.Add(-1)
+		r.released(b, false)
+	}
+}
+
+// serve gives w what he was offered or, if he is the first in line, what he finds. errMoved says that there is nothing yet.
+func (r *router) serve(ctx context.Context, w *place, first bool) (*Conn, error) {
+	switch {
+	case !first:
+		return r.take(ctx, w)
+	case r.pool.closing.begun.Load():
+		return nil, puddle.ErrClosedPool
+	}
+	open := r.pool.open()
+	if len(open) == 1 {
+		if open[0].mayHave() {
+			return r.enter(ctx, w, open[0], false)
 		}
-		if !r.pool.hasRoom(0) {
-			return nil, r.pause(ctx)
+		return nil, r.pause(ctx, w, calmPause)
+	}
+	for _, b := range slices.Backward(open) {
+		if !b.hasIdle() {
+			continue
+		}
+		if c, err := r.enter(ctx, w, b, true); err != errMoved {
+			return c, err
 		}
 	}
-	return r.wait(ctx, w)
+	if r.pool.hasRoom(0) {
+		return r.enter(ctx, w, r.pool.current().backing, false)
+	}
+	return nil, r.pause(ctx, w, routePause)
 }
 
-// take takes an idle connection of b, if there still is one.
-func (r *router) take(ctx context.Context, w *place, b *backing) (*Conn, error) {
+// mayHave reports whether b has a connection to give, or can make one.
+func (b *backing) mayHave() bool {
+	if b.taken.Load() < int64(b.config.MaxConns) {
+		return true
+	}
+	stat, pending := b.pool.Stat(), int32(b.pending.Load()) // callers who have hijacked theirs are counted as taken
+	return stat.IdleConns() > pending || stat.TotalConns()+pending < b.config.MaxConns
+}
+
+// hasIdle reports whether b has an idle connection that nobody else is about to take.
+func (b *backing) hasIdle() bool { return int64(b.pool.Stat().IdleConns()) > b.pending.Load() }
+
+// take takes the connection that w was offered.
+func (r *router) take(ctx context.Context, w *place) (*Conn, error) {
 	a := newAttempt(ctx)
 	defer a.end()
-	a.noDial = true
-	a.given = func() { r.line.park(w, a) } // a hook of the user may take its time
-	defer r.line.unpark(w)
-	a.limit = time.AfterFunc(routeLimit, func() { a.callOut() })
-	defer a.limit.Stop()
+	a.noDial = len(r.pool.open()) > 1
+	b := r.line.accept(w, a)
+	if b == nil {
+		return nil, errMoved
+	}
+	defer r.line.back(w)
+	if a.noDial {
+		a.within(routeLimit)
+	}
+	a.backing = b
 	return b.acquire(a)
 }
 
-// wait waits in the queue of the pgxpool in use for a connection, or for one to be made. The others need not wait for
-// that. w is called out when another pgxpool takes the place of this one.
-func (r *router) wait(ctx context.Context, w *place) (*Conn, error) {
+// enter makes an attempt at b: for an idle connection, or for whichever it gives.
+func (r *router) enter(ctx context.Context, w *place, b *backing, idle bool) (*Conn, error) {
 	a := newAttempt(ctx)
 	defer a.end()
-	b := r.enqueue(w, a)
-	defer r.line.unpark(w)
+	a.backing, a.noDial = b, idle
+	if !r.begin(w, a) {
+		return nil, errMoved
+	}
+	defer r.line.back(w)
+	if idle {
+		a.within(routeLimit)
+	}
 	return b.acquire(a)
 }
 
-// enqueue returns the pgxpool in use. Whoever takes its place finds w in its queue.
-func (r *router) enqueue(w *place, a *attempt) *backing {
+// begin reports whether w begins the attempt: he was offered nothing meanwhile, and its pgxpool is still open. Whoever takes
+// its place calls w out of it.
+func (r *router) begin(w *place, a *attempt) bool {
 	r.pool.mu.RLock()
 	defer r.pool.mu.RUnlock()
-	r.line.park(w, a)
-	return r.pool.cur.backing
+	if !a.noDial && r.pool.cur.backing != a.backing {
+		return false
+	}
+	return r.line.try(w, a)
 }
 
 // pause waits until it is time for another look, which errMoved says.
-func (r *router) pause(ctx context.Context) error {
-	timer := time.NewTimer(routePause)
+func (r *router) pause(ctx context.Context, w *place, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-r.home:
-		timer.Reset(routeSoon)
+	case <-w.wake:
+		timer.Reset(min(d, routeSoon))
 	case <-timer.C:
 		return errMoved
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
+	case <-w.wake:
+		return errMoved
 	case <-timer.C:
 		return errMoved
 	case <-ctx.Done():

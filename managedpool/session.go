@@ -24,6 +24,7 @@ type session struct {
 	touched  atomic.Bool                   // the pool itself took it while it was idle, which made it look used
 	usedAt   atomic.Int64                  // Unix nanoseconds of the last release, as far as those were looked at
 	outdated atomic.Bool                   // Reset was called after it was begun
+	unborn   atomic.Bool                   // and before its connection was made: whoever waits for that gets it, once
 	cut      atomic.Bool                   // closed under its user, and counted
 	extra    atomic.Bool                   // it has a place in the headroom, not in pgxpool
 

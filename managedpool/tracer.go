@@ -45,11 +45,11 @@ func (t *poolTracer) TraceRelease(pool *pgxpool.Pool, data pgxpool.TraceReleaseD
 		t.releaseSlowly(pool, data)
 		return
 	}
-	if t.counts {
-		t.backing.taken.Add(-1)
-	}
 	if t.release != nil {
 		t.release.TraceRelease(pool, data)
+	}
+	if t.counts {
+		t.backing.owner.router.released(t.backing, false)
 	}
 }
 
@@ -60,26 +60,25 @@ func (t *poolTracer) releaseSlowly(pool *pgxpool.Pool, data pgxpool.TraceRelease
 		s.held.Store(t.backing.config.AfterRelease != nil)
 		return
 	}
-	if t.counts {
-		t.backing.taken.Add(-1)
-	}
 	if t.release != nil {
 		t.release.TraceRelease(pool, data)
 	}
 	s.usedAt.Store(time.Now().UnixNano())
-	t.backing.released(data.Conn, s)
-	t.backing.owner.router.released()
+	goes := t.backing.released(data.Conn, s)
+	if t.counts {
+		t.backing.owner.router.released(t.backing, goes)
+	}
 }
 
 func (t *acquireTracer) TraceAcquireStart(ctx context.Context, pool *pgxpool.Pool, data pgxpool.TraceAcquireStartData) context.Context {
-	if errandOf(ctx) != nil {
+	if t.backing.errandOf(ctx) != nil {
 		return ctx
 	}
 	return t.acquire.TraceAcquireStart(ctx, pool, data)
 }
 
 func (t *acquireTracer) TraceAcquireEnd(ctx context.Context, pool *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
-	if errandOf(ctx) == nil {
+	if t.backing.errandOf(ctx) == nil {
 		t.acquire.TraceAcquireEnd(ctx, pool, data)
 	}
 }
