@@ -28,3 +28,6 @@ func TerminateVault(v *Vault, d time.Duration) (bool, error) {
 	}
 	return true, v.proc.err
 }
+
+// BuildOnce is buildOnce.
+var BuildOnce = buildOnce

@@ -154,7 +154,7 @@ func (v *Vault) startError(err error, offset int64) error {
 	if strings.Contains(said, "address already in use") {
 		return fmt.Errorf("%w: %s", errPortTaken, said)
 	}
-	return fmt.Errorf("starting Vault (%s): %w: %s", v.program.path, err, said)
+	return fmt.Errorf("starting Vault (%s): %w: %s", v.program, err, said)
 }
 
 // Stop ends the server, removes its folder and closes what its clients have open. Calling it again does nothing.

@@ -117,6 +117,22 @@ func (v *Vault) awaitActive(ctx context.Context) error {
 	})
 }
 
+// write writes as root.
+func (v *Vault) write(ctx context.Context, path string, fields map[string]any) error {
+	if _, err := v.admin.Logical().WriteWithContext(ctx, path, fields); err != nil {
+		return fmt.Errorf("writing %s in Vault: %w", path, err)
+	}
+	return nil
+}
+
+func field(secret *api.Secret, name string) string {
+	if secret == nil {
+		return ""
+	}
+	text, _ := secret.Data[name].(string)
+	return text
+}
+
 // poll calls done until it says so or fails, or ctx ends.
 func poll(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(readyPoll)

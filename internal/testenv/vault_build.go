@@ -24,17 +24,28 @@ const (
 // vaultBuildFlags do not depend on how the tests are built, so that -race and the like share one program.
 var vaultBuildFlags = []string{"-mod=readonly", "-race=false", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
 
-// builtVault returns the program made from the module vaultserver, and makes it when it is not there. Processes that
-// want it at the same time build it once.
+// builtVault returns the program made from the module vaultserver, and makes it when it is not there.
 func builtVault(ctx context.Context) (string, error) {
 	source, err := vaultSource()
 	if err != nil {
 		return "", err
 	}
-	b := vaultBuild{source: source}
-	if err := b.locate(); err != nil {
-		return "", err
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no folder to keep the Vault test server in; set HOME or XDG_CACHE_HOME, "+
+			"or put an installed vault on PATH: %w", err)
 	}
+	return buildOnce(ctx, source, filepath.Join(base, "rekey"))
+}
+
+// buildOnce returns the program made from the module in source, which is kept in cache. Processes that want it at the
+// same time build it once.
+func buildOnce(ctx context.Context, source, cache string) (string, error) {
+	key, err := buildKey(source)
+	if err != nil {
+		return "", fmt.Errorf("reading the Vault test server's sources: %w", err)
+	}
+	b := vaultBuild{source: source, cache: cache, program: filepath.Join(cache, "vaultserver-"+key)}
 	if b.built() {
 		return b.program, nil
 	}
@@ -61,34 +72,12 @@ func vaultSource() (string, error) {
 	return dir, nil
 }
 
-// vaultBuild is one build of the server.
-type vaultBuild struct {
-	source  string
-	cache   string // our folder in the user's cache
-	program string // in that
-}
-
-// locate says where the program belongs: another one for other sources, another Go, or another system.
-func (b *vaultBuild) locate() error {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return fmt.Errorf("there is no folder to keep the Vault test server in; set HOME or XDG_CACHE_HOME, "+
-			"or put an installed vault on PATH: %w", err)
-	}
-	key, err := b.key()
-	if err != nil {
-		return fmt.Errorf("reading the Vault test server's sources: %w", err)
-	}
-	b.cache = filepath.Join(base, "rekey")
-	b.program = filepath.Join(b.cache, "vaultserver-"+key)
-	return nil
-}
-
-// key is a hash of everything that the program depends on.
-func (b *vaultBuild) key() (string, error) {
+// buildKey is a hash of everything that the program depends on: other sources, another Go and another system have
+// another one.
+func buildKey(source string) (string, error) {
 	hash := sha256.New()
 	fmt.Fprintln(hash, runtime.Version(), runtime.GOOS, runtime.GOARCH, vaultBuildFlags)
-	files, err := os.ReadDir(b.source) // sorted
+	files, err := os.ReadDir(source) // sorted
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +86,7 @@ func (b *vaultBuild) key() (string, error) {
 		if name != "go.mod" && name != "go.sum" && filepath.Ext(name) != ".go" {
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(b.source, name))
+		content, err := os.ReadFile(filepath.Join(source, name))
 		if err != nil {
 			return "", err
 		}
@@ -105,6 +94,13 @@ func (b *vaultBuild) key() (string, error) {
 		hash.Write(content)
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:10]), nil
+}
+
+// vaultBuild is one build of the server.
+type vaultBuild struct {
+	source  string
+	cache   string // our folder in the user's cache
+	program string // in that
 }
 
 // built reports whether the program is there, and notes that it is still used.

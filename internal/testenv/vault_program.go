@@ -14,6 +14,14 @@ type vaultProgram struct {
 	installed bool // HashiCorp's own program, not the one that is built here
 }
 
+// String says what can be done about a program that fails.
+func (p vaultProgram) String() string {
+	if p.installed {
+		return p.path + ", because it is on PATH; without it there the test server is built"
+	}
+	return p.path
+}
+
 // VaultProgram returns the program that [StartVault] starts: vault on PATH, else the one made from the module
 // internal/testenv/vaultserver. That is built when it has not been yet, which takes about six minutes and is said on
 // standard error; it is kept in the user's cache folder until the module or the version of Go changes.
