@@ -34,9 +34,10 @@ func serverAccount() (*account, error) {
 	return nil, fmt.Errorf("running as root, and there is neither a user postgres nor a user nobody to run PostgreSQL as")
 }
 
-// makeFolder makes a fresh folder that belongs to the account and that the account can reach.
-func makeFolder(acct *account) (string, error) {
-	dir, err := os.MkdirTemp(reachableParent(acct), "rekey-pg-")
+// makeFolder makes a fresh folder, named after what it is for, that belongs to the account and that the account can
+// reach.
+func makeFolder(acct *account, what string) (string, error) {
+	dir, err := os.MkdirTemp(reachableParent(acct), "rekey-"+what+"-")
 	if err != nil {
 		return "", err
 	}

@@ -1,5 +1,10 @@
 package testenv
 
+import (
+	"syscall"
+	"time"
+)
+
 // Traversable is traversable.
 var Traversable = traversable
 
@@ -10,3 +15,19 @@ func FolderIn(globs []string) (string, error) { return firstServerFolder("", glo
 func SecondIssuer(db *Database, prefix string) *Issuer {
 	return newIssuer(db, &IssuerOptions{Prefix: prefix})
 }
+
+// TerminateVault sends SIGTERM and reports whether the server ended within d, and how.
+func TerminateVault(v *Vault, d time.Duration) (bool, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := v.proc.signal(syscall.SIGTERM); err != nil {
+		return false, err
+	}
+	if !v.proc.waitFor(d) {
+		return false, nil
+	}
+	return true, v.proc.err
+}
+
+// BuildOnce is buildOnce.
+var BuildOnce = buildOnce

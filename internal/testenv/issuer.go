@@ -81,6 +81,14 @@ func newIssuer(db *Database, opts *IssuerOptions) *Issuer {
 // PostgreSQL answers those with deadlocks, found after a second, and with errors.
 const turn = `SELECT pg_advisory_xact_lock(7233539);`
 
+// grants is what the application needs to do its work.
+const grants = `
+		GRANT CONNECT {temp} ON DATABASE {database} TO {user};
+		GRANT USAGE ON SCHEMA app TO {user};
+		GRANT SELECT, INSERT, UPDATE, DELETE ON app.accounts, app.events TO {user};
+		GRANT USAGE, SELECT ON SEQUENCE app.events_id_seq TO {user};
+		GRANT EXECUTE ON FUNCTION app.balance_of(int) TO {user};`
+
 // schema is what a migration would do, as the owner.
 func (i *Issuer) schema() string {
 	return i.fill(`
@@ -106,6 +114,7 @@ func (i *Issuer) fill(sql string, more ...string) string {
 		"{owner}", quoteIdent(i.owner),
 		"{database}", quoteIdent(i.db.Name),
 		"{accounts}", strconv.Itoa(i.opts.Accounts),
+		"{temp}", i.temp(),
 	}, more...)
 	return strings.NewReplacer(pairs...).Replace(sql)
 }
@@ -130,15 +139,10 @@ func (i *Issuer) Issue(ctx context.Context) (Login, error) {
 		return Login{}, err
 	}
 	results, err := i.change.exec(ctx, turn+i.fill(`
-		CREATE ROLE {user} LOGIN PASSWORD {verifier} {limits};
-		GRANT CONNECT {temp} ON DATABASE {database} TO {user};
-		GRANT USAGE ON SCHEMA app TO {user};
-		GRANT SELECT, INSERT, UPDATE, DELETE ON app.accounts, app.events TO {user};
-		GRANT USAGE, SELECT ON SEQUENCE app.events_id_seq TO {user};
-		GRANT EXECUTE ON FUNCTION app.balance_of(int) TO {user};
+		CREATE ROLE {user} LOGIN PASSWORD {verifier} {limits};`+grants+`
 		SELECT oid FROM pg_roles WHERE rolname = {name}`,
 		"{user}", quoteIdent(login.User), "{name}", quoteLiteral(login.User), "{verifier}", quoteLiteral(verifier),
-		"{limits}", i.limits(), "{temp}", i.temp()))
+		"{limits}", i.limits()))
 	if err != nil {
 		return Login{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,25 +17,43 @@ import (
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 )
 
-// victimEnv makes TestVictim do something: it is another process's part of TestKilledOwnerLeavesNothing.
+// victimEnv makes TestVictim start a server of that kind: it is another process's part of
+// TestKilledOwnerLeavesNothing.
 const victimEnv = "REKEY_TESTENV_VICTIM"
 
 // TestVictim starts a server, says where, and waits to be killed.
 func TestVictim(t *testing.T) {
-	if os.Getenv(victimEnv) == "" {
+	switch os.Getenv(victimEnv) {
+	default:
 		return // nothing to test in this process
+	case "postgres":
+		server, err := testenv.StartPostgres(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("victim", server.Addr(), server.DataDir)
+	case "vault", "paused vault":
+		server, err := testenv.StartVault(context.Background())
+		if err == nil && os.Getenv(victimEnv) == "paused vault" {
+			err = server.Pause()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("victim", strings.TrimPrefix(server.Addr(), "http://"), server.LogFile)
 	}
-	server, err := testenv.StartPostgres(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Println("victim", server.Addr(), server.DataDir)
 	select {}
 }
 
 func TestKilledOwnerLeavesNothing(t *testing.T) {
+	for _, kind := range []string{"postgres", "vault", "paused vault"} {
+		t.Run(kind, func(t *testing.T) { killOwner(t, kind) })
+	}
+}
+
+func killOwner(t *testing.T, kind string) {
 	victim := exec.Command(os.Args[0], "-test.run=^TestVictim$")
-	victim.Env = append(os.Environ(), victimEnv+"=1")
+	victim.Env = append(os.Environ(), victimEnv+"="+kind)
 	output, err := victim.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +76,7 @@ func TestKilledOwnerLeavesNothing(t *testing.T) {
 	}, "the server and its folder are gone")
 }
 
-// whereabouts reads the victim's server's address and data folder from what the victim says.
+// whereabouts reads the address of the victim's server and a file of its from what the victim says.
 func whereabouts(t *testing.T, lines *bufio.Scanner) (addr, data string) {
 	t.Helper()
 	for lines.Scan() {

@@ -11,8 +11,18 @@ import (
 func (p *Postgres) Log() (string, error) { return p.LogSince(0) }
 
 // LogOffset is where the log ends now; give it to LogSince later.
-func (p *Postgres) LogOffset() (int64, error) {
-	info, err := os.Stat(p.LogFile)
+func (p *Postgres) LogOffset() (int64, error) { return logSize(p.LogFile) }
+
+// LogSince returns what the server has written since offset.
+func (p *Postgres) LogSince(offset int64) (string, error) { return logSince(p.LogFile, offset) }
+
+func openLog(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// logSize is 0 when there is no log yet.
+func logSize(path string) (int64, error) {
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -22,9 +32,8 @@ func (p *Postgres) LogOffset() (int64, error) {
 	return info.Size(), nil
 }
 
-// LogSince returns what the server has written since offset.
-func (p *Postgres) LogSince(offset int64) (string, error) {
-	log, err := os.Open(p.LogFile)
+func logSince(path string, offset int64) (string, error) {
+	log, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -63,7 +63,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := makeFolder(acct)
+	dir, err := makeFolder(acct, "pg")
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 
 // create fills the folder and starts the server. Stop undoes it, however far it came.
 func (p *Postgres) create(ctx context.Context) (err error) {
-	if p.janitor, err = startJanitor(p.dir); err != nil {
+	if p.janitor, err = startJanitor(p.dir, p.pidFile(), "QUIT"); err != nil {
 		return err
 	}
 	if err := p.initialize(); err != nil {
@@ -153,7 +153,7 @@ func (p *Postgres) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.OpenFile(p.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := openLog(p.LogFile)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (p *Postgres) start(ctx context.Context) error {
 		return err
 	}
 	if err := p.awaitReady(ctx); err != nil {
-		p.end(syscall.SIGQUIT)
+		p.proc.end(syscall.SIGQUIT)
 		return p.startError(err, offset)
 	}
 	return nil
@@ -197,7 +197,7 @@ func (p *Postgres) awaitReady(ctx context.Context) error {
 
 // saysReady reads the status line of the server's lock file, as pg_ctl does.
 func (p *Postgres) saysReady() bool {
-	text, err := os.ReadFile(filepath.Join(p.DataDir, "postmaster.pid"))
+	text, err := os.ReadFile(p.pidFile())
 	if err != nil {
 		return false
 	}
@@ -205,6 +205,9 @@ func (p *Postgres) saysReady() bool {
 	return len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready" &&
 		lines[0] == fmt.Sprint(p.proc.cmd.Process.Pid)
 }
+
+// pidFile is the server's lock file, with its process id in the first line.
+func (p *Postgres) pidFile() string { return filepath.Join(p.DataDir, "postmaster.pid") }
 
 // startError adds what the server said.
 func (p *Postgres) startError(err error, offset int64) error {
@@ -226,24 +229,12 @@ func (p *Postgres) Stop() error {
 		return nil
 	}
 	p.stopped = true
-	p.end(syscall.SIGQUIT)
+	p.proc.end(syscall.SIGQUIT)
 	err := os.RemoveAll(p.dir)
 	if p.janitor != nil {
 		p.janitor.dismiss()
 	}
 	return err
-}
-
-// end asks the server to stop, with SIGINT (sessions are ended in order) or SIGQUIT (at once), and waits.
-func (p *Postgres) end(how os.Signal) {
-	if p.proc == nil {
-		return
-	}
-	p.proc.signal(how)
-	if !p.proc.waitFor(stopGrace) {
-		p.proc.signal(syscall.SIGKILL)
-		<-p.proc.done
-	}
 }
 
 // Restart ends all sessions, stops the server, and starts it again on the same port.
@@ -253,7 +244,7 @@ func (p *Postgres) Restart(ctx context.Context) error {
 	if p.stopped {
 		return errors.New("the server was stopped")
 	}
-	p.end(syscall.SIGINT)
+	p.proc.end(syscall.SIGINT) // sessions are ended in order
 	err := p.start(ctx)
 	for errors.Is(err, errPortTaken) && ctx.Err() == nil {
 		time.Sleep(10 * readyPoll)

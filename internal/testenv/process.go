@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -15,9 +16,10 @@ type program struct {
 	args    []string
 	dir     string
 	account *account
-	input   *os.File // nil: /dev/null
-	output  *os.File // nil: /dev/null; never our own, or "go test" would wait for the child to close it
-	outlive bool     // the child ends by itself after us
+	input   *os.File       // nil: /dev/null
+	output  *os.File       // nil: /dev/null; never our own, or "go test" would wait for the child to close it
+	outlive bool           // the child ends by itself after us
+	dieOf   syscall.Signal // what it gets when we are gone; 0: SIGQUIT
 }
 
 // process is a running child that the kernel ends when we are gone (see sysproc_linux.go).
@@ -60,6 +62,16 @@ func (p *process) run(started chan<- error) {
 	close(p.done)
 }
 
+// ended reports whether the child has ended.
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func (p *process) wait() error {
 	<-p.done
 	return p.err
@@ -79,11 +91,25 @@ func (p *process) waitFor(d time.Duration) bool {
 
 func (p *process) signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
 
-// childEnv is our environment without what steers PostgreSQL's programs: a developer's PGDATA or PGPORT must
-// not reach a private cluster. Messages are in English, because tests read the log.
+// end asks the child to stop and waits until it has, or kills it. There may be no child.
+func (p *process) end(how os.Signal) {
+	if p == nil {
+		return
+	}
+	p.signal(how)
+	if !p.waitFor(stopGrace) {
+		p.signal(syscall.SIGKILL)
+		<-p.done
+	}
+}
+
+// childEnv is our environment without what steers the servers' programs: a developer's PGPORT or VAULT_TOKEN must
+// not reach a private server. Messages are in English, because tests read the log.
 func childEnv() []string {
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return strings.HasPrefix(kv, "PG") || strings.HasPrefix(kv, "LC_") || strings.HasPrefix(kv, "LANG")
+		return slices.ContainsFunc([]string{"PG", "VAULT_", "LC_", "LANG"}, func(prefix string) bool {
+			return strings.HasPrefix(kv, prefix)
+		})
 	})
 	return append(env, "LC_ALL=C", "TZ=UTC")
 }

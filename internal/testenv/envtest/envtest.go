@@ -24,7 +24,7 @@ var shared struct {
 	err    error
 }
 
-// Main is for TestMain: it runs the tests, stops the cluster, fails when goroutines are left over, and exits.
+// Main is for TestMain: it runs the tests, stops the servers, fails when goroutines are left over, and exits.
 func Main(m *testing.M, opts ...goleak.Option) { end(m.Run(), opts) }
 
 // MainRounds is Main for tests that run once after each of the given functions, until they fail.
@@ -40,9 +40,11 @@ func MainRounds(m *testing.M, prepare ...func()) {
 }
 
 func end(code int, opts []goleak.Option) {
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "envtest: stopping PostgreSQL:", err)
-		code = max(code, 1)
+	for _, err := range []error{stopVault(), stop()} {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "envtest:", err)
+			code = max(code, 1)
+		}
 	}
 	if code == 0 {
 		code = checkLeaks(opts)
@@ -54,7 +56,10 @@ func stop() error {
 	if shared.server == nil {
 		return nil
 	}
-	return shared.server.Stop()
+	if err := shared.server.Stop(); err != nil {
+		return fmt.Errorf("stopping PostgreSQL: %w", err)
+	}
+	return nil
 }
 
 func checkLeaks(opts []goleak.Option) int {
@@ -144,9 +149,10 @@ func Proxy(t testing.TB) *testenv.Proxy {
 func NoLeak(t testing.TB, opts ...goleak.Option) {
 	t.Helper()
 	opts = append(opts, goleak.IgnoreCurrent(),
-		// The shared cluster may be started by this test, and outlives it.
+		// A shared server may be started by this test, and outlives it.
 		goleak.IgnoreAnyFunction("github.com/rekeyhq/rekey/internal/testenv.(*process).run"))
 	t.Cleanup(func() {
+		closeIdleVault()
 		if err := goleak.Find(opts...); err != nil {
 			t.Errorf("goroutines are left: %v", err)
 		}
