@@ -325,7 +325,7 @@ func TestNothingIsPrinted(t *testing.T) {
 	must(t, err)
 	c := fetch(t, src)
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		for _, value := range []any{login, src, *src, c, vault.LoginOptions{}} {
+		for _, value := range []any{login, src, c, vault.LoginOptions{}} {
 			text := fmt.Sprintf(format, value)
 			if strings.Contains(text, c.Password.Reveal()) || strings.Contains(text, "hvs.") || strings.Contains(text, fmt.Sprintf("%x", "hvs.")) {
 				t.Errorf("%s of %T shows a secret", format, value)
