@@ -15,11 +15,11 @@ import (
 // TestConformance runs the suite for sources on a real Vault.
 func TestConformance(t *testing.T) {
 	server := envtest.OwnVault(t)
-	origin := func(src source.Source, rotate func(*testing.T)) *sourcetest.Origin {
+	origin := func(s *site, rules string, src source.Source, rotate func(*testing.T)) *sourcetest.Origin {
 		return &sourcetest.Origin{
 			Source: src, Rotate: rotate,
-			Break:  func(t *testing.T) { must(t, server.Seal(t.Context())) },
-			Repair: func(t *testing.T) { must(t, server.Unseal(t.Context())) },
+			Break:  func(t *testing.T) { must(t, server.Client().Sys().PutPolicy(s.policy, "# nothing")) },
+			Repair: func(t *testing.T) { must(t, server.Client().Sys().PutPolicy(s.policy, rules)) },
 			Stall: func(t *testing.T) func() {
 				must(t, server.Pause())
 				return func() { must(t, server.Resume()) }
@@ -29,8 +29,12 @@ func TestConformance(t *testing.T) {
 	}
 	t.Run("dynamic", func(t *testing.T) {
 		sourcetest.Run(t, sourcetest.Harness{Dynamic: true, Make: func(t *testing.T) *sourcetest.Origin {
-			_, src := newSite(t, server, testenv.VaultTokenOptions{}).role(t, testenv.VaultRoleOptions{TTL: time.Minute})
-			return origin(src, nil)
+			s := newSite(t, server, testenv.VaultTokenOptions{})
+			role, err := s.db.DynamicRole(t.Context(), &testenv.VaultRoleOptions{TTL: time.Minute})
+			must(t, err)
+			src, err := s.login(t).Dynamic(s.db.Mount, role, &vault.DynamicOptions{Burst: 1000})
+			must(t, err)
+			return origin(s, s.db.Rules(), src, nil)
 		}})
 	})
 	t.Run("static", func(t *testing.T) {
@@ -40,7 +44,7 @@ func TestConformance(t *testing.T) {
 			must(t, err)
 			src, err := s.login(t).Static(s.db.Mount, role.Name)
 			must(t, err)
-			return origin(src, func(t *testing.T) { must(t, s.db.Rotate(t.Context(), role.Name)) })
+			return origin(s, s.db.Rules(), src, func(t *testing.T) { must(t, s.db.Rotate(t.Context(), role.Name)) })
 		}})
 	})
 	for _, engine := range []int{1, 2} {
@@ -63,12 +67,11 @@ func TestConformance(t *testing.T) {
 					must(t, err)
 				}
 				rotate(t)
-				policy, err := server.Policy(t.Context(), rules)
-				must(t, err)
-				s := newSite(t, server, testenv.VaultTokenOptions{Policies: []string{policy}})
+				s := newSite(t, server, testenv.VaultTokenOptions{})
+				must(t, server.Client().Sys().PutPolicy(s.policy, rules))
 				src, err := s.login(t).KV(mount, "app/db", &vault.KVOptions{Engine: engine})
 				must(t, err)
-				return origin(src, rotate)
+				return origin(s, rules, src, rotate)
 			}})
 		})
 	}

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,11 @@ type DynamicOptions struct {
 	// Increment is what a renewal asks for. Defaults to 0: the life that the lease was given first. Vault grants whole
 	// seconds, and never more than the role's max_ttl after the lease was made.
 	Increment time.Duration
+
+	// Burst is how many database users may be asked for at once, whatever the reason, before the source limits itself to
+	// one in six seconds, or in a tenth of a lease that lives less than a minute. Defaults to 10. It is a safety net: a
+	// pool needs one or two.
+	Burst int
 
 	// KeepDrained, KeepRefused and KeepLast leave leases to their own end: those that no connection uses any more, those
 	// that the pool has refused to use, and the one that is in use when the pool is closed. By default they are revoked,
@@ -54,19 +60,23 @@ func (l *Login) Dynamic(mount, role string, opts *DynamicOptions) (*Dynamic, err
 	if err != nil {
 		return nil, err
 	}
-	d := &Dynamic{login: l, path: path, users: newUserLimit(), leases: map[string]lease{}}
+	d := &Dynamic{login: l, path: path, leases: map[string]lease{}}
 	if opts != nil {
 		d.opts = *opts
 	}
 	if d.opts.Increment < 0 || d.opts.Increment > 0 && d.opts.Increment < time.Second {
 		return nil, fmt.Errorf("vault: DynamicOptions.Increment must be at least a second, is %v", d.opts.Increment)
 	}
+	if d.opts.Burst < 0 {
+		return nil, fmt.Errorf("vault: DynamicOptions.Burst must not be negative, is %d", d.opts.Burst)
+	}
+	d.users = newUserLimit(cmp.Or(d.opts.Burst, userBurst))
 	return d, nil
 }
 
 // Fetch implements source.Source: it makes a database user. Its Version is the lease ID, and it expires with the lease or
-// with the token that asked for it, counted from before the request was sent. More than ten users at once, and then one
-// in six seconds or in a tenth of a lease that lives less than a minute, are refused without asking Vault.
+// with the token that asked for it, counted from before the request was sent. Beyond DynamicOptions.Burst it fails
+// without asking Vault.
 //
 // A request whose answer is lost leaves a lease that nobody knows; it ends by itself, or with the token.
 func (d *Dynamic) Fetch(ctx context.Context) (source.Credential, error) {
@@ -189,8 +199,8 @@ const (
 	userInterval = 6 * time.Second // ten a minute: many times what a lease of a minute needs
 )
 
-func newUserLimit() userLimit {
-	return userLimit{rate.NewLimiter(rate.Every(userInterval), userBurst)}
+func newUserLimit(burst int) userLimit {
+	return userLimit{rate.NewLimiter(rate.Every(userInterval), burst)}
 }
 
 // fit lets leases of less than a minute be replaced as often as they need it.

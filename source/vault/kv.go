@@ -56,8 +56,8 @@ func (l *Login) KV(mount, path string, opts *KVOptions) (*KV, error) {
 	return k, nil
 }
 
-// Fetch implements source.Source. Of engine 2 it returns the newest version, and its number and time are the Version; engine
-// 1 has none, and the pool goes by the content. A secret that was deleted is an error, and permanent.
+// Fetch implements source.Source. Of engine 2 it returns the newest version, and its number and time are the Version; of
+// engine 1, which has none, it is a fingerprint that is of no use outside of the process. A secret that was deleted is an error, and permanent.
 func (k *KV) Fetch(ctx context.Context) (source.Credential, error) {
 	secret, _, err := k.login.read(ctx, k.path)
 	if err != nil {
@@ -72,7 +72,9 @@ func (k *KV) Fetch(ctx context.Context) (source.Credential, error) {
 
 func (k *KV) parse(secret *api.Secret) (source.Credential, error) {
 	if k.opts.Engine == 1 {
-		return credentialOf(secret.Data, k.opts.Names)
+		c, err := credentialOf(secret.Data, k.opts.Names)
+		c.Version = versionOf("", c)
+		return c, err
 	}
 	data, ok := secret.Data["data"].(map[string]any)
 	meta, known := secret.Data["metadata"].(map[string]any)

@@ -208,4 +208,3 @@ func (r *run) onCue(t testing.TB, ttl time.Duration) (due, notAfter time.Time) {
 	<-time.After(time.Until(due.Add(-ttl * 2 / 3 / 10)))
 	return due, notAfter
 }
-

@@ -54,10 +54,11 @@ var key = sync.OnceValue(func() []byte {
 	return k
 })
 
-// versionOf names a password by the time of its rotation, and by a fingerprint that is of no use outside of the process.
+// versionOf names a login by the time of its rotation, where that is known, and by a fingerprint that is of no use outside
+// of the process.
 func versionOf(rotated string, c source.Credential) string {
 	mac := hmac.New(sha256.New, key())
-	fmt.Fprintf(mac, "%q %q", c.Username, c.Password.Reveal())
+	fmt.Fprintf(mac, "%q %q %q %d %q", c.Username, c.Password.Reveal(), c.Host, c.Port, c.Database)
 	print := hex.EncodeToString(mac.Sum(nil)[:4])
 	if rotated == "" {
 		return print
