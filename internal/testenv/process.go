@@ -62,8 +62,11 @@ func (p *process) run(started chan<- error) {
 	close(p.done)
 }
 
-// ended reports whether the child has ended.
+// ended reports whether the child has ended, or never was.
 func (p *process) ended() bool {
+	if p == nil {
+		return true
+	}
 	select {
 	case <-p.done:
 		return true
@@ -89,7 +92,12 @@ func (p *process) waitFor(d time.Duration) bool {
 	}
 }
 
-func (p *process) signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
+func (p *process) signal(sig os.Signal) error {
+	if p == nil {
+		return os.ErrProcessDone
+	}
+	return p.cmd.Process.Signal(sig)
+}
 
 // end asks the child to stop and waits until it has, or kills it. There may be no child.
 func (p *process) end(how os.Signal) {

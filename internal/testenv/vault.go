@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 )
@@ -128,21 +127,13 @@ func (v *Vault) start(ctx context.Context) error {
 
 // awaitReady waits for the server's own word: another server may answer on the port.
 func (v *Vault) awaitReady(ctx context.Context, offset int64) error {
-	tick := time.NewTicker(readyPoll)
-	defer tick.Stop()
-	for {
+	return poll(ctx, func() (bool, error) {
+		if v.proc.ended() {
+			return false, fmt.Errorf("the server ended: %w", v.proc.err)
+		}
 		said, err := v.LogSince(offset)
-		if err != nil || strings.Contains(said, v.program.ready()) {
-			return err
-		}
-		select {
-		case <-v.proc.done:
-			return fmt.Errorf("the server ended: %w", v.proc.err)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
+		return strings.Contains(said, v.program.ready()), err
+	})
 }
 
 // startError adds what the server said.
@@ -165,11 +156,9 @@ func (v *Vault) Stop() error {
 		return nil
 	}
 	v.stopped = true
-	if v.proc != nil {
-		v.proc.signal(syscall.SIGTERM)
-		v.proc.resume() // it may be paused; when it is gone, that is what we want
-		v.proc.end(syscall.SIGTERM)
-	}
+	v.proc.signal(syscall.SIGTERM)
+	v.proc.resume() // it may be paused; and when it is gone, that is what we want
+	v.proc.end(syscall.SIGTERM)
 	err := os.RemoveAll(v.dir)
 	if v.janitor != nil {
 		v.janitor.dismiss()
@@ -203,8 +192,7 @@ func (v *Vault) startAgain(ctx context.Context) error {
 		return errors.New("the Vault server is running; call Kill before Start")
 	}
 	err := v.start(ctx)
-	for errors.Is(err, errPortTaken) && ctx.Err() == nil {
-		time.Sleep(10 * readyPoll)
+	for errors.Is(err, errPortTaken) && pause(ctx, 10*readyPoll) == nil {
 		err = v.start(ctx)
 	}
 	return err
