@@ -125,7 +125,7 @@ func TestProbesAndTimes(t *testing.T) {
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// The user is the image's, by its number.
+// The user is the image's, by its number, and the service account is the one that Vault knows.
 func TestUser(t *testing.T) {
 	user, err := strconv.Atoi(inDockerfile(t, `USER (\d+):\d+`))
 	if err != nil {
@@ -133,6 +133,9 @@ func TestUser(t *testing.T) {
 	}
 	programs(t, func(t *testing.T, _ []manifest, pod deployment, _ options) {
 		spec := pod.Spec.Template.Spec
+		if spec.ServiceAccountName != "app" {
+			t.Errorf("service account %q", spec.ServiceAccountName)
+		}
 		got := spec.Containers[0].SecurityContext.RunAsUser
 		if got == nil {
 			got = spec.SecurityContext.RunAsUser
@@ -156,6 +159,12 @@ func inDockerfile(t *testing.T, pattern string) string {
 	}
 	return string(found[1])
 }
+
+// What vault.sh makes: a role of the Kubernetes auth method, and a path that gives logins.
+const (
+	role      = "app"
+	credsPath = "database/creds/app"
+)
 
 const injector = "vault.hashicorp.com/"
 
@@ -191,6 +200,9 @@ func TestAgent(t *testing.T) {
 		t.Errorf("the program reads %s, and the agent writes to /vault/secrets", opts.path)
 	}
 	name := strings.TrimPrefix(opts.path, "/vault/secrets/")
+	if notes[injector+"role"] != role || notes[injector+"agent-inject-secret-"+name] != credsPath {
+		t.Errorf("role %q, secret %q", notes[injector+"role"], notes[injector+"agent-inject-secret-"+name])
+	}
 	rendered := render(t, notes[injector+"agent-inject-template-"+name], notes[injector+"agent-inject-secret-"+name])
 	c, err := file.Auto([]byte(rendered))
 	if err != nil || c.Username != `u"1` || c.Password.Reveal() != `p"\<1>` {
@@ -248,6 +260,9 @@ func TestInProcess(t *testing.T) {
 	if opts.source != sourceVault || v.Projected.Sources[0].ServiceAccountToken.Path != inside {
 		t.Errorf("source %s reads %s of the volume %s", opts.source, inside, v.Name)
 	}
+	if opts.vaultRole != role || opts.vaultAuth != "kubernetes" || opts.databaseMount+"/creds/"+opts.databaseRole != credsPath {
+		t.Errorf("roles %s and %s/creds/%s", opts.vaultRole, opts.databaseMount, opts.databaseRole)
+	}
 }
 
 // checkToken checks a volume that holds a token for Vault.
@@ -281,6 +296,15 @@ type externalSecret struct {
 	}
 }
 
+type dynamicSecret struct {
+	Spec struct {
+		Path     string
+		Provider struct {
+			Auth struct{ Kubernetes struct{ Role string } }
+		}
+	}
+}
+
 func TestExternalSecrets(t *testing.T) {
 	docs, kv := readManifest(t, "external-secrets.yaml"), readManifest(t, "external-secrets-kv.yaml")
 	pod, secret := into[deployment](t, docs, "Deployment"), into[externalSecret](t, docs, "ExternalSecret").Spec
@@ -299,6 +323,9 @@ func TestExternalSecrets(t *testing.T) {
 	ref := secret.DataFrom[0].SourceRef.GeneratorRef
 	if made := into[head](t, docs, "VaultDynamicSecret"); ref.Name != made.Metadata.Name || ref.APIVersion != made.APIVersion || ref.Kind != made.Kind {
 		t.Errorf("reference %+v to %+v", ref, made)
+	}
+	if made := into[dynamicSecret](t, docs, "VaultDynamicSecret").Spec; made.Path != "/"+credsPath || made.Provider.Auth.Kubernetes.Role != role {
+		t.Errorf("generator %+v", made)
 	}
 	// Twice the interval, and what the kubelet takes, must fit into a lease.
 	interval, err := time.ParseDuration(secret.RefreshInterval)
@@ -348,17 +375,14 @@ func TestVaultScript(t *testing.T) {
 	}
 	text := script(t)
 	for _, want := range []string{
-		"vault auth enable kubernetes", "auth/kubernetes/role/app ", "bound_service_account_names=app ",
-		"bound_service_account_namespaces=app ", "audience=vault ", "database/creds/app", "secret/data/app/db", "max_ttl=24h ",
+		"vault auth enable kubernetes", "auth/kubernetes/role/" + role + " ", "bound_service_account_names=app ",
+		"bound_service_account_namespaces=app ", "audience=vault ", credsPath, "secret/data/app/db", "max_ttl=24h ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("vault.sh has no %q", want)
 		}
 	}
 	pod := into[deployment](t, readManifest(t, "agent.yaml"), "Deployment").Spec.Template
-	if role := pod.Metadata.Annotations[injector+"role"]; role != "app" || pod.Spec.ServiceAccountName != "app" {
-		t.Errorf("role %q, service account %q", role, pod.Spec.ServiceAccountName)
-	}
 	if !slices.Contains(pod.Spec.Containers[0].Args, "-lease-duration=24h") {
 		t.Error("-lease-duration is not the role's max_ttl")
 	}
