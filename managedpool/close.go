@@ -142,6 +142,7 @@ func (p *Pool) awaitEngine() error {
 // retireAll gives the credentials back, unless somebody still uses them.
 func (p *Pool) retireAll() error {
 	if n := p.sessions.len(); n > 0 {
+		p.engine.Abandon()
 		return fmt.Errorf("managedpool: %d connections are still open, hijacked perhaps: no credential was given back", n)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)

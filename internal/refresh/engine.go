@@ -36,6 +36,12 @@ type Engine struct {
 	done chan struct{}   // run has returned
 	ops  sync.WaitGroup  // operations under way
 
+	retiring     sync.WaitGroup  // credentials that are being given back, which run outlives
+	retiringCtx  context.Context // theirs
+	stopRetiring context.CancelFunc
+	lateMu       sync.Mutex           // guards late
+	late         []rekey.RetiredEvent // of those that run did not live to tell
+
 	begin    sync.Once // Start, or a Stop before it
 	held     *ledger
 	fetchErr error // why the source failed last; belongs to the operation under way
@@ -79,6 +85,7 @@ func New(config Config) *Engine {
 		e.config.Random = rand.Float64
 	}
 	e.ctx, e.stop = context.WithCancel(source.WithHolder(context.Background(), e))
+	e.retiringCtx, e.stopRetiring = context.WithCancel(source.WithHolder(context.Background(), e))
 	e.view.Store(viewOf(e.machine, false, e.breaker.state()))
 	return e
 }
@@ -507,23 +514,49 @@ func (e *Engine) onItsWay(version string) bool {
 	return c != nil && c.credential.Version == version
 }
 
-// retireLater gives a credential back beside the loop. What the engine's own end cuts short is left to
-// RetireAll.
+// retireLater gives a credential back beside the loop. RetireAll waits for what has not come to its end when the engine
+// stops.
 func (e *Engine) retireLater(c source.Credential, reason source.Reason) {
 	if _, ok := e.config.Source.(source.Retirer); !ok {
 		return
 	}
 	e.held.leaving(c)
-	e.ops.Go(func() {
-		ctx, cancel := context.WithTimeout(e.ctx, e.config.FetchTimeout)
+	e.retiring.Go(func() {
+		ctx, cancel := context.WithTimeout(e.retiringCtx, e.config.FetchTimeout)
 		defer cancel()
 		event := e.retire(source.WithRetireReason(ctx, reason), c)
-		if event.Err == nil || e.ctx.Err() == nil {
-			e.held.left(c.Version)
+		e.held.left(c.Version)
+		select {
+		case e.inputs <- envelope{input: told{event}}:
+		case <-e.done:
+			e.lateMu.Lock()
+			defer e.lateMu.Unlock()
+			e.late = append(e.late, event)
 		}
-		e.post(told{event}, false)
 	})
 }
+
+// awaitRetiring waits for what is being given back, and tells how that went. What takes longer than ctx is cut short.
+func (e *Engine) awaitRetiring(ctx context.Context) (errs []error) {
+	stop := context.AfterFunc(ctx, e.stopRetiring)
+	defer stop()
+	e.retiring.Wait()
+	for _, event := range e.late {
+		errs = append(errs, e.toldLate(event))
+	}
+	return errs
+}
+
+func (e *Engine) toldLate(event rekey.RetiredEvent) error {
+	e.emit(event)
+	if event.Err == nil {
+		return nil
+	}
+	return event.Err
+}
+
+// Abandon cuts short what is being given back, where RetireAll is not called.
+func (e *Engine) Abandon() { e.stopRetiring() }
 
 // retire gives one credential back and says how that went.
 func (e *Engine) retire(ctx context.Context, c source.Credential) rekey.RetiredEvent {
@@ -534,20 +567,17 @@ func (e *Engine) retire(ctx context.Context, c source.Credential) rekey.RetiredE
 	return event
 }
 
-// RetireAll gives back every credential that is still held, the one in use included, and those that the engine
-// was about to adopt or to give back when it stopped. It is called after Stop, once no connection is left.
+// RetireAll waits for what is being given back, and gives back every credential that is still held, the one in use
+// included, and those that the engine was about to adopt when it stopped. It is called after Stop, once no connection is left.
 func (e *Engine) RetireAll(ctx context.Context) error {
 	if _, ok := e.config.Source.(source.Retirer); !ok {
 		return nil
 	}
+	defer e.stopRetiring()
+	errs := e.awaitRetiring(ctx)
 	ctx = source.WithRetireReason(ctx, source.Closed)
-	var errs []error
 	for _, c := range e.held.takeAll() {
-		event := e.retire(ctx, c)
-		e.emit(event)
-		if event.Err != nil {
-			errs = append(errs, event.Err)
-		}
+		errs = append(errs, e.toldLate(e.retire(ctx, c)))
 	}
 	return errors.Join(errs...)
 }

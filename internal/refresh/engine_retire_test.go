@@ -210,8 +210,44 @@ func TestRetireFails(t *testing.T) {
 	})
 }
 
-// What the end of the engine cuts short is done after it.
-func TestRetireCutShortByTheEnd(t *testing.T) {
+// What is being given back when the engine ends is waited for, and not done twice.
+func TestRetireOutlivesTheEngine(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, mint(0)).up()
+		r.source.script(func(f *fakeSource) {
+			f.retire = func(ctx context.Context, c source.Credential) error {
+				if c.Version != "v1" {
+					return nil
+				}
+				select {
+				case <-time.After(3 * time.Second):
+					return errStore
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		})
+		r.Drained(r.next(), 0, 0)
+		r.wantGone("v1")
+		if err := r.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		checkErr(t, r.RetireAll(t.Context()), errStore)
+		r.wantGone("v1", "v2")
+		told := 0
+		for _, e := range r.said() {
+			if e, ok := e.(rekey.RetiredEvent); ok && e.Version == "v1" {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
+	})
+}
+
+// A source that takes long is cut short with the context.
+func TestRetireTakesTooLong(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, mint(0)).up()
 		r.source.script(func(f *fakeSource) {
@@ -222,11 +258,13 @@ func TestRetireCutShortByTheEnd(t *testing.T) {
 		if err := r.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		r.source.script(func(f *fakeSource) { f.retire = nil })
-		if err := r.RetireAll(t.Context()); err != nil {
-			t.Fatal(err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		checkErr(t, r.RetireAll(ctx), context.Canceled)
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("after %v", took)
 		}
-		r.wantGone("v1", "v2", "v1")
 	})
 }
 
