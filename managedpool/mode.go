@@ -13,8 +13,9 @@ const (
 	InPlace Mode = iota + 1
 
 	// Replace replaces the pgxpool: each login has one of its own, which fills while the one before drains.
-	// Options.NextConfig may give it another configuration. There is no *pgxpool.Pool to Unwrap, and Stat,
-	// Reset and AcquireAllIdle see what is in use at that moment.
+	// Options.NextConfig may give it another configuration. There is no *pgxpool.Pool to Unwrap, transactions are
+	// no *pgxpool.Tx, Reset and AcquireAllIdle see the connections of every pgxpool there is at that moment, and
+	// Stat those of the newest.
 	Replace
 )
 

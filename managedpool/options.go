@@ -76,6 +76,10 @@ type Options struct {
 	// whose login is set later. After an error the credential is tried again later; after one wrapped by
 	// source.Permanent it is given back. It must return soon after ctx ends and is called for each verification.
 	// Defaults to none.
+	//
+	// Until a hand-over is over, callers may still get connections of the configuration before. The size is that of the
+	// newest: where it shrinks, callers wait until enough of the old connections have come home. A tracer that differs
+	// from one credential to the next hears of acquires and of releases that another one hears of.
 	NextConfig func(ctx context.Context, next source.Credential, config *Config) error
 
 	// Headroom is how many sessions beyond MaxConns the pool may have, for verifying a credential and for
