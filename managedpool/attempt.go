@@ -16,6 +16,7 @@ type attempt struct {
 	noDial  bool            // an idle connection or none
 	limit   *time.Timer     // calls the caller out; may be nil
 	state   atomic.Int32
+	pending atomic.Bool // it is counted among those who are about to take an idle connection
 }
 
 // States of an attempt.
@@ -62,6 +63,13 @@ func (a *attempt) callOut() bool {
 	}
 	a.cancel(errMoved)
 	return true
+}
+
+// settle ends the count: he has a connection, or none, or one is made for him.
+func (a *attempt) settle() {
+	if a.pending.CompareAndSwap(true, false) {
+		a.backing.pending.Add(-1)
+	}
 }
 
 func (a *attempt) calledOut() bool { return a.state.Load() == attemptCalledOut }

@@ -60,8 +60,7 @@ func (l *line) leave(w *place) (unused *backing) {
 	return w.offer
 }
 
-// offer tells the first of those who wait that b has a connection for him, and reports whether there is one. He is counted
-// as one who has it.
+// offer tells the first of those who wait that b has a connection for him, and reports whether there is one.
 func (l *line) offer(b *backing) bool {
 	if l.waiting.Load() == 0 {
 		return false
@@ -72,7 +71,6 @@ func (l *line) offer(b *backing) bool {
 	if w == nil {
 		return false
 	}
-	b.taken.Add(1)
 	b.pending.Add(1)
 	w.offer = b
 	l.waiting.Add(-1)
@@ -88,6 +86,8 @@ func (l *line) accept(w *place, a *attempt) *backing {
 	b := w.offer
 	if b != nil {
 		w.offer, w.attempt = nil, a
+		a.backing = b
+		a.pending.Store(true)
 	}
 	return b
 }
@@ -101,6 +101,7 @@ func (l *line) try(w *place, a *attempt) bool {
 	}
 	a.backing.taken.Add(1)
 	a.backing.pending.Add(1)
+	a.pending.Store(true)
 	w.attempt = a
 	l.waiting.Add(-1)
 	l.wakeFirst()
@@ -136,6 +137,13 @@ func (l *line) callOut() {
 		l.waiting.Add(1)
 	}
 	l.wakeFirst()
+}
+
+// offered reports whether w was offered something.
+func (l *line) offered(w *place) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return w.offer != nil
 }
 
 // await waits until w was offered something, or is the first of those who wait, which it reports, or until all is over.

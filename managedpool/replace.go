@@ -101,7 +101,7 @@ func (p *Pool) acquireRouted(ctx context.Context) (*Conn, error) {
 
 // acquire is acquireEntered for a caller who is pending, and can be called out.
 func (b *backing) acquire(a *attempt) (*Conn, error) {
-	defer b.pending.Add(-1)
+	defer a.settle()
 	c, err := b.acquireEntered(a)
 	if err != nil && a.calledOut() {
 		return nil, errMoved
@@ -166,8 +166,11 @@ func (b *backing) admit(ctx context.Context) error {
 	if p.options.Mode == InPlace {
 		return nil
 	}
-	if a := attemptOf(ctx, b); a != nil && a.noDial {
-		return errMoved
+	if a := attemptOf(ctx, b); a != nil {
+		if a.noDial {
+			return errMoved
+		}
+		a.settle() // no idle connection is for him
 	}
 	select {
 	case <-b.published:

@@ -30,16 +30,14 @@ type router struct {
 	line line
 }
 
-// released offers a connection of b, which comes home, to the first in line. One that goes makes him look.
+// released offers a connection of b, which comes home, to the first in line, who is counted in the place of its caller.
+// One that goes makes him look.
 func (r *router) released(b *backing, goes bool) {
-	b.taken.Add(-1)
-	switch {
-	case r.line.waiting.Load() == 0:
-	case goes:
-		r.line.look()
-	default:
-		r.line.offer(b)
+	if !goes && r.line.offer(b) {
+		return
 	}
+	b.taken.Add(-1)
+	r.line.look()
 }
 
 // acquire waits for a connection, in the place that belongs to a ticket.
@@ -120,7 +118,6 @@ func (r *router) take(ctx context.Context, w *place) (*Conn, error) {
 	if a.noDial {
 		a.within(routeLimit)
 	}
-	a.backing = b
 	return b.acquire(a)
 }
 
@@ -156,6 +153,9 @@ func (r *router) pause(ctx context.Context, w *place, d time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-w.wake:
+		if r.line.offered(w) {
+			return errMoved
+		}
 		timer.Reset(min(d, routeSoon))
 	case <-timer.C:
 		return errMoved
