@@ -33,7 +33,7 @@ type router struct {
 // released offers a connection of b, which comes home, to the first in line, who is counted in the place of its caller.
 // One that goes makes him look.
 func (r *router) released(b *backing, goes bool) {
-	if !goes && r.line.offer(b) {
+	if !goes && !b.closed.Load() && r.line.offer(b) {
 		return
 	}
 	b.taken.Add(-1)
@@ -109,12 +109,13 @@ func (b *backing) hasIdle() bool { return int64(b.pool.Stat().IdleConns()) > b.p
 func (r *router) take(ctx context.Context, w *place) (*Conn, error) {
 	a := newAttempt(ctx)
 	defer a.end()
-	a.noDial = len(r.pool.open()) > 1
 	b := r.line.accept(w, a)
 	if b == nil {
 		return nil, errMoved
 	}
 	defer r.line.back(w)
+	// Looked at now: a swap that comes later calls him out.
+	a.noDial = len(r.pool.open()) > 1 || r.pool.current().backing != b
 	if a.noDial {
 		a.within(routeLimit)
 	}

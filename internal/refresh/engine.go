@@ -33,6 +33,7 @@ type Engine struct {
 
 	stop context.CancelFunc
 	ctx  context.Context // ends operations under way
+	over chan struct{}   // run takes no more inputs
 	done chan struct{}   // run has returned
 	ops  sync.WaitGroup  // operations under way
 
@@ -77,6 +78,7 @@ func New(config Config) *Engine {
 		stamp:   newFingerprint(),
 		inputs:  make(chan envelope),
 		drained: make(chan drainage),
+		over:    make(chan struct{}),
 		done:    make(chan struct{}),
 		held:    newLedger(),
 	}
@@ -111,6 +113,7 @@ func (e *Engine) Cancel() {
 	e.stop()
 	e.begin.Do(func() {
 		e.publishView(true)
+		close(e.over)
 		close(e.done)
 	})
 }
@@ -231,6 +234,7 @@ func (e *Engine) post(in input, wait bool) {
 func (e *Engine) run() {
 	defer close(e.done)
 	defer e.ops.Wait()
+	defer close(e.over)
 	defer e.publishView(true)
 	defer e.keepCandidate()
 
@@ -520,15 +524,13 @@ func (e *Engine) retireLater(c source.Credential, reason source.Reason) {
 	if _, ok := e.config.Source.(source.Retirer); !ok {
 		return
 	}
-	e.held.leaving(c)
 	e.retiring.Go(func() {
 		ctx, cancel := context.WithTimeout(e.retiringCtx, e.config.FetchTimeout)
 		defer cancel()
 		event := e.retire(source.WithRetireReason(ctx, reason), c)
-		e.held.left(c.Version)
 		select {
 		case e.inputs <- envelope{input: told{event}}:
-		case <-e.done:
+		case <-e.over:
 			e.lateMu.Lock()
 			defer e.lateMu.Unlock()
 			e.late = append(e.late, event)
@@ -541,7 +543,11 @@ func (e *Engine) awaitRetiring(ctx context.Context) (errs []error) {
 	stop := context.AfterFunc(ctx, e.stopRetiring)
 	defer stop()
 	e.retiring.Wait()
-	for _, event := range e.late {
+	e.lateMu.Lock()
+	late := e.late
+	e.late = nil
+	e.lateMu.Unlock()
+	for _, event := range late {
 		errs = append(errs, e.toldLate(event))
 	}
 	return errs
@@ -574,12 +580,11 @@ func (e *Engine) RetireAll(ctx context.Context) error {
 		return nil
 	}
 	defer e.stopRetiring()
-	errs := e.awaitRetiring(ctx)
-	ctx = source.WithRetireReason(ctx, source.Closed)
+	var errs []error
 	for _, c := range e.held.takeAll() {
-		errs = append(errs, e.toldLate(e.retire(ctx, c)))
+		errs = append(errs, e.toldLate(e.retire(source.WithRetireReason(ctx, source.Closed), c)))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.awaitRetiring(ctx)...)...)
 }
 
 func fetchError(op string, err error) *rekey.FetchError {

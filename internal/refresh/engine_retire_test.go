@@ -268,6 +268,35 @@ func TestRetireTakesTooLong(t *testing.T) {
 	})
 }
 
+// One that takes long does not cost the others their time.
+func TestRetireLeavesTimeForTheRest(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, mint(0)).up()
+		r.source.script(func(f *fakeSource) {
+			f.retire = func(ctx context.Context, c source.Credential) error {
+				if c.Version == "v1" {
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			}
+		})
+		r.Drained(r.next(), 0, 0)
+		r.wantGone("v1")
+		if err := r.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r.RetireAll(ctx)
+		for _, e := range r.said() {
+			if e, ok := e.(rekey.RetiredEvent); ok && e.Version == "v2" && e.Err != nil {
+				t.Error(e.Err)
+			}
+		}
+		r.wantGone("v1", "v2")
+	})
+}
+
 // A credential that the source gave as the engine ended is given back too.
 func TestRetireOfWhatArrivedTooLate(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -59,13 +59,6 @@ func (l *ledger) leaving(c source.Credential) {
 	l.onTheirWay[c.Version] = c
 }
 
-// left notes that it was given back.
-func (l *ledger) left(version string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.onTheirWay, version)
-}
-
 // takeAll returns what is still held, each version once and the oldest generation first, and forgets it.
 func (l *ledger) takeAll() []source.Credential {
 	l.mu.Lock()
