@@ -49,6 +49,10 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 			}
 		}
 		made, err := p.logIn(ctx, g, config)
+		if p.outlived(g, made) && b.gone() {
+			discard(made)
+			return nil, errMoved // its end has cancelled ctx
+		}
 		if p.outlived(g, made) && ctx.Err() == nil && time.Now().Before(deadline) {
 			discard(made)
 			continue

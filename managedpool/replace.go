@@ -125,11 +125,14 @@ func (b *backing) acquireEntered(ctx context.Context) (*Conn, error) {
 
 // wasClosed reports whether err comes from this pgxpool's own end, which is not the end of all.
 func (b *backing) wasClosed(ctx context.Context, err error) bool {
-	if !b.closed.Load() || b.owner.closing.begun.Load() {
+	if !b.gone() {
 		return false
 	}
 	return errors.Is(err, puddle.ErrClosedPool) || errors.Is(err, context.Canceled) && ctx.Err() == nil
 }
+
+// gone reports whether b was closed, and that is not the end of all.
+func (b *backing) gone() bool { return b.closed.Load() && !b.owner.closing.begun.Load() }
 
 // enter returns the pgxpool in use, with one more caller counted, or nil if he may have to wait: all its connections
 // are taken, there is another pgxpool beside it, or others wait for their turn.

@@ -127,6 +127,7 @@ func TestLongLine(t *testing.T) {
 			mu.Lock()
 			served = append(served, n)
 			mu.Unlock()
+			<-time.After(10 * time.Millisecond) // a query: an offer that comes to nothing costs 5 ms
 			conn.Release()
 		})
 		<-time.After(2 * time.Millisecond) // he is in line

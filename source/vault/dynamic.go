@@ -131,9 +131,13 @@ func (d *Dynamic) Renew(ctx context.Context, c source.Credential) (source.Creden
 		known.token = t
 	}
 	granted := time.Duration(secret.LeaseDuration) * time.Second
-	c.ExpiresAt = known.token.capped(asked.Add(granted).Round(0))
+	end := asked.Add(granted).Round(0)
+	if granted < want {
+		end = end.Add(-time.Second) // cut off at max_ttl, and told in whole seconds, rounded up
+	}
+	c.ExpiresAt = known.token.capped(end)
 	c.RefreshAfter = time.Time{}
-	if c.ExpiresAt.Sub(asked.Round(0)) < want*3/4 {
+	if granted < want || c.ExpiresAt.Sub(asked.Round(0)) < want*3/4 {
 		c.RefreshAfter = asked.Round(0)
 	}
 	known.end = c.ExpiresAt
