@@ -109,8 +109,8 @@ func (b *backing) acquire(a *attempt) (*Conn, error) {
 	return c, err
 }
 
-// acquireEntered is pgxpool's Acquire for a caller who is counted, with errMoved for whatever goes wrong because another pgxpool takes the place of
-// this one. Nothing was sent to the server yet, so that the caller can be routed anew.
+// acquireEntered is pgxpool's Acquire for a caller who is counted, with errMoved for whatever goes wrong because another
+// pgxpool takes the place of this one. Nothing was sent to the server yet, so that the caller can be routed anew.
 func (b *backing) acquireEntered(ctx context.Context) (*Conn, error) {
 	c, err := b.pool.Acquire(ctx)
 	if err == nil {

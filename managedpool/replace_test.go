@@ -254,6 +254,7 @@ func TestNextConfigFails(t *testing.T) {
 			return nil
 		}, 1},
 		"no connections":     {func(c *managedpool.Config) error { c.MaxConns = 0; return nil }, 1},
+		"no DialFunc":        {func(c *managedpool.Config) error { c.ConnConfig.DialFunc = nil; return nil }, 1},
 		"another ConnConfig": {func(c *managedpool.Config) error { c.ConnConfig = c.ConnConfig.Copy(); return nil }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -213,7 +213,8 @@ func (p *Pool) forgetVerified() {
 }
 
 // checkRole asks, on a connection that has come home after an error which a revoked role causes, whether its
-// role still exists: that of the session, not one that the application has set. It is one round trip, at most once a second; an ordinary error costs no more.
+// role still exists: that of the session, not one that the application has set. It is one round
+// trip, at most once a second; an ordinary error costs no more.
 func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 	g := s.generation.Load()
 	if g.useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' || !p.roleChecks.allow() {

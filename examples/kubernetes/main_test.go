@@ -89,7 +89,6 @@ func TestHangups(t *testing.T) {
 		p.waitFor(t, "credential adopted", 1)
 		for range 3 {
 			p.signal(t, syscall.SIGHUP)
-			time.Sleep(10 * time.Millisecond)
 		}
 		agent.render(t, issue(t, issuer))
 		p.waitFor(t, "credential adopted", 2)

@@ -10,7 +10,8 @@ import (
 	"github.com/rekeyhq/rekey/source"
 )
 
-// JSON reads one object. A port may be a number; members that are not named are ignored. The errors of encoding/json quote what they read, so none is passed on.
+// JSON reads one object. A port may be a number; members that are not named are ignored. The errors of encoding/json
+// quote what they read, so none is passed on.
 func JSON(data []byte, names Names) (source.Credential, error) {
 	data = TrimBOM(data)
 	if !utf8.Valid(data) { // encoding/json would replace what is not, and change a password

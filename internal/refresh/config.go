@@ -8,7 +8,8 @@ import (
 	"github.com/rekeyhq/rekey/source"
 )
 
-// Config is what an Engine works with. Every field but PreferRenew, Random and OnEvent is required; the pools fill in the defaults.
+// Config is what an Engine works with. Every field but PreferRenew, Random and OnEvent is required; the pools fill in the
+// defaults.
 type Config struct {
 	Source source.Source
 	Target Target

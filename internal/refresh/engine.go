@@ -573,8 +573,9 @@ func (e *Engine) retire(ctx context.Context, c source.Credential) rekey.RetiredE
 	return event
 }
 
-// RetireAll waits for what is being given back, and gives back every credential that is still held, the one in use
-// included, and those that the engine was about to adopt when it stopped. It is called after Stop, once no connection is left.
+// RetireAll gives back every credential that is still held, the one in use included, and those that the engine was about
+// to adopt when it stopped; then it waits for what is being given back already. It is called after Stop, once no
+// connection is left.
 func (e *Engine) RetireAll(ctx context.Context) error {
 	if _, ok := e.config.Source.(source.Retirer); !ok {
 		return nil

@@ -93,11 +93,16 @@ func (p *Postgres) create(ctx context.Context) (err error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return onFreePort(&p.Port, func() error { return p.start(ctx) })
+}
+
+// onFreePort starts a server on a free port, and on another where somebody else was faster.
+func onFreePort(port *uint16, start func() error) (err error) {
 	for range startRetries {
-		if p.Port, err = freePort(); err != nil {
+		if *port, err = freePort(); err != nil {
 			return err
 		}
-		if err = p.start(ctx); !errors.Is(err, errPortTaken) {
+		if err = start(); !errors.Is(err, errPortTaken) {
 			return err
 		}
 	}

@@ -80,18 +80,10 @@ func (v *Vault) create(ctx context.Context) (err error) {
 }
 
 // firstStart finds a port.
-func (v *Vault) firstStart(ctx context.Context) (err error) {
+func (v *Vault) firstStart(ctx context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for range startRetries {
-		if v.port, err = freePort(); err != nil {
-			return err
-		}
-		if err = v.start(ctx); !errors.Is(err, errPortTaken) {
-			return err
-		}
-	}
-	return err
+	return onFreePort(&v.port, func() error { return v.start(ctx) })
 }
 
 // start starts the server on v.port and returns when it serves. The caller holds mu.

@@ -78,7 +78,8 @@ func (l *Login) Dynamic(mount, role string, opts *DynamicOptions) (*Dynamic, err
 // with the token that asked for it, counted from before the request was sent. Beyond DynamicOptions.Burst it fails
 // without asking Vault.
 //
-// A request whose answer is lost leaves a lease that nobody knows; it ends by itself, or with the token.
+// A request whose answer is lost may leave a lease that nobody knows, which ends by itself or with the token, or, where it
+// was cut off within Vault, a database user without a lease: the role's VALID UNTIL is what ends its logins.
 func (d *Dynamic) Fetch(ctx context.Context) (source.Credential, error) {
 	if err := d.users.take(d.path); err != nil {
 		return source.Credential{}, err

@@ -57,7 +57,8 @@ func (l *Login) KV(mount, path string, opts *KVOptions) (*KV, error) {
 }
 
 // Fetch implements source.Source. Of engine 2 it returns the newest version, and its number and time are the Version; of
-// engine 1, which has none, it is a fingerprint that is of no use outside of the process. A secret that was deleted is an error, and permanent.
+// engine 1, which has none, it is a fingerprint that is of no use outside of the process. A secret that
+// was deleted is an error, and permanent.
 func (k *KV) Fetch(ctx context.Context) (source.Credential, error) {
 	secret, _, err := k.login.read(ctx, k.path)
 	if err != nil {
