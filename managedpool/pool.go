@@ -73,7 +73,7 @@ type Pool struct {
 	headroom headroom
 	places   places
 
-	roleChecks limiter
+	roleCheck roleCheck
 
 	warnedLifetime, warnedWeak atomic.Bool
 
@@ -152,7 +152,7 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	if f, ok := src.(source.Func); ok && f == nil {
 		return nil, errors.New("managedpool: src is nil: a source.Func without a function")
 	}
-	p := &Pool{config: config.Copy(), options: opts.withDefaults(), roleChecks: limiter{interval: time.Second}}
+	p := &Pool{config: config.Copy(), options: opts.withDefaults(), roleCheck: roleCheck{limit: limiter{interval: roleCheckInterval}}}
 	if err := p.options.validate(); err != nil {
 		return nil, err
 	}

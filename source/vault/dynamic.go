@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/vault/api"
 	"golang.org/x/time/rate"
 
-	"github.com/rekeyhq/rekey/internal/fields"
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -37,14 +37,19 @@ type DynamicOptions struct {
 // Dynamic is a role of the database secrets engine: each Fetch makes a database user. It implements source.Source,
 // source.Renewer and source.Retirer, and is safe for concurrent use.
 type Dynamic struct {
-	login *Login
-	path  string
-	opts  DynamicOptions
-	users userLimit
+	login  *Login
+	lender *lender
+	path   string
+	opts   DynamicOptions
+	users  userLimit
 
-	mu     sync.Mutex       // guards leases
+	mu     sync.Mutex       // guards the rest
 	leases map[string]lease // by lease ID: those that were not revoked yet
+	life   time.Duration    // of the last one that was made
 }
+
+// renewPath extends a lease.
+const renewPath = "sys/leases/renew"
 
 // lease is what is known of a lease besides the credential.
 type lease struct {
@@ -60,7 +65,7 @@ func (l *Login) Dynamic(mount, role string, opts *DynamicOptions) (*Dynamic, err
 	if err != nil {
 		return nil, err
 	}
-	d := &Dynamic{login: l, path: path, leases: map[string]lease{}}
+	d := &Dynamic{login: l, lender: newLender(l, path), path: path, leases: map[string]lease{}}
 	if opts != nil {
 		d.opts = *opts
 	}
@@ -78,33 +83,31 @@ func (l *Login) Dynamic(mount, role string, opts *DynamicOptions) (*Dynamic, err
 // with the token that asked for it, counted from before the request was sent. Beyond DynamicOptions.Burst it fails
 // without asking Vault.
 //
-// A request whose answer is lost may leave a lease that nobody knows, which ends by itself or with the token, or, where it
-// was cut off within Vault, a database user without a lease: the role's VALID UNTIL is what ends its logins.
+// When ctx ends, Fetch returns, but its request goes on for up to fifteen seconds, because one that is cut off within Vault
+// may leave a user without a lease. The next Fetch gets what came too late for this one, or it is revoked.
 func (d *Dynamic) Fetch(ctx context.Context) (source.Credential, error) {
+	made, ok := d.lender.left()
+	if !ok {
+		var err error
+		if made, err = d.borrow(ctx); err != nil {
+			return source.Credential{}, err
+		}
+	}
+	d.users.fit(made.lease.life)
+	d.remember(made.credential, made.lease)
+	return made.credential, nil
+}
+
+// borrow has a lease made.
+func (d *Dynamic) borrow(ctx context.Context) (made loan, err error) {
 	if err := d.users.take(d.path); err != nil {
-		return source.Credential{}, err
+		return loan{}, err
 	}
-	asked := time.Now()
-	secret, t, err := d.login.read(ctx, d.path)
-	if err != nil {
-		return source.Credential{}, err
-	}
-	if secret.LeaseID == "" || secret.LeaseDuration <= 0 {
-		return source.Credential{}, source.Permanent(failure("read", d.path, d.login.base.Address(),
-			errors.New("the answer has no lease: is it a dynamic role of the database engine?")))
-	}
-	c, err := credentialOf(secret.Data, fields.Names{})
-	if err != nil {
-		d.revoke(ctx, secret.LeaseID) // of no use to anybody, and best effort
-		return source.Credential{}, source.Permanent(failure("read", d.path, d.login.base.Address(), err))
-	}
-	life := time.Duration(secret.LeaseDuration) * time.Second
-	d.users.fit(life)
-	c.Version = secret.LeaseID
-	c.IssuedAt = asked.Round(0)
-	c.ExpiresAt = t.capped(asked.Add(life).Round(0))
-	d.remember(c, lease{token: t, life: life, end: c.ExpiresAt})
-	return c, nil
+	err = d.login.with(ctx, d.lately(), func(t *token) error {
+		made, err = d.lender.lend(ctx, t)
+		return err
+	})
+	return made, err
 }
 
 // Renew implements source.Renewer: it extends c's lease. Where Vault grants much less than was asked for, because the role's
@@ -115,21 +118,27 @@ func (d *Dynamic) Renew(ctx context.Context, c source.Credential) (source.Creden
 	if want == 0 {
 		want = known.life
 	}
-	asked := time.Now()
 	body := map[string]any{"lease_id": c.Version}
 	if want > 0 {
 		body["increment"] = int(want / time.Second)
 	}
-	const path = "sys/leases/renew"
-	secret, t, err := d.login.request(ctx, "renew", http.MethodPut, path, body)
+	var (
+		asked  time.Time
+		secret *api.Secret
+	)
+	err := d.login.with(ctx, max(want, d.lately()), func(t *token) (err error) {
+		if known.token == nil {
+			known.token = t
+		}
+		asked = time.Now()
+		secret, err = t.send(ctx, "renew", http.MethodPut, renewPath, body)
+		return err
+	})
 	if err != nil {
 		return source.Credential{}, err
 	}
 	if secret == nil || secret.LeaseDuration <= 0 {
-		return source.Credential{}, failure("renew", path, d.login.base.Address(), errors.New("the lease was not extended"))
-	}
-	if known.token == nil {
-		known.token = t
+		return source.Credential{}, failure("renew", renewPath, d.login.base.Address(), errors.New("the lease was not extended"))
 	}
 	granted := time.Duration(secret.LeaseDuration) * time.Second
 	end := asked.Add(granted).Round(0)
@@ -163,12 +172,15 @@ func (d *Dynamic) Retire(ctx context.Context, c source.Credential) error {
 			return nil
 		}
 	}
-	return d.revoke(ctx, c.Version)
+	_, err := d.login.request(ctx, "revoke", http.MethodPut, revokePath, revocation(c))
+	return err
 }
 
-func (d *Dynamic) revoke(ctx context.Context, id string) error {
-	_, _, err := d.login.request(ctx, "revoke", http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": id, "sync": true})
-	return err
+// lately returns how long the lease lives that was made last; 0: none was.
+func (d *Dynamic) lately() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.life
 }
 
 // remember keeps what is known of c's lease, and drops what has ended.
@@ -182,6 +194,7 @@ func (d *Dynamic) remember(c source.Credential, known lease) {
 		}
 	}
 	d.leases[c.Version] = known
+	d.life = known.life
 }
 
 func (d *Dynamic) lookUp(c source.Credential) lease {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ type fake struct {
 	mu      sync.Mutex
 	answers map[string]func(request) answer // by "METHOD path"
 	asked   []request
+	cutOff  []string // those whose context ended
 }
 
 type request struct {
@@ -37,6 +40,7 @@ type answer struct {
 	header http.Header
 	body   any // nil: none
 	err    error
+	after  time.Duration // how long it takes
 }
 
 func newFake() *fake { return &fake{answers: map[string]func(request) answer{}} }
@@ -74,6 +78,13 @@ func (f *fake) last(what string) (last request) {
 	return last
 }
 
+// wasCutOff reports whether the context of a request has ended before its answer came.
+func (f *fake) wasCutOff(what string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Contains(f.cutOff, what)
+}
+
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	in := request{method: r.Method, path: r.URL.Path[len("/v1/"):], token: r.Header.Get("X-Vault-Token"), at: time.Now()}
 	if r.Body != nil {
@@ -88,6 +99,16 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 		reply = always(answer{status: 404, body: refusal()})
 	}
 	a := reply(in)
+	if a.after > 0 {
+		select {
+		case <-r.Context().Done():
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.cutOff = append(f.cutOff, in.String())
+			return nil, r.Context().Err()
+		case <-time.After(a.after):
+		}
+	}
 	if a.err != nil {
 		return nil, a.err
 	}
@@ -138,11 +159,14 @@ func (f *fake) logsIn(life time.Duration, renewable bool) api.AuthMethod {
 }
 
 // leases makes f give a new lease, numbered from 1, at each read of database/creds/app.
-func (f *fake) leases(life time.Duration) {
-	n := 0
+func (f *fake) leases(life time.Duration) { f.slowLeases(life, 0) }
+
+// slowLeases takes its time for it.
+func (f *fake) slowLeases(life, after time.Duration) {
+	var made atomic.Int32
 	f.on("GET database/creds/app", func(request) answer {
-		n++
-		return answer{status: 200, body: map[string]any{
+		n := made.Add(1)
+		return answer{after: after, status: 200, body: map[string]any{
 			"lease_id": fmt.Sprintf("database/creds/app/%d", n), "lease_duration": int(life / time.Second), "renewable": true,
 			"data": map[string]any{"username": fmt.Sprintf("v-app-%d", n), "password": fmt.Sprintf("planted-password-%d", n)},
 		}}

@@ -60,7 +60,7 @@ func (l *Login) KV(mount, path string, opts *KVOptions) (*KV, error) {
 // engine 1, which has none, it is a fingerprint that is of no use outside of the process. A secret that
 // was deleted is an error, and permanent.
 func (k *KV) Fetch(ctx context.Context) (source.Credential, error) {
-	secret, _, err := k.login.read(ctx, k.path)
+	secret, err := k.login.read(ctx, k.path)
 	if err != nil {
 		return source.Credential{}, err
 	}

@@ -18,7 +18,8 @@ import (
 
 var errNotVault = errors.New("the answer is not Vault's")
 
-// Login is a login at Vault, shared by the sources that it makes. It is safe for concurrent use and owns no goroutine.
+// Login is a login at Vault, shared by the sources that it makes. It is safe for concurrent use. The only goroutines that
+// it has are those of requests for leases: see [Dynamic.Fetch].
 type Login struct {
 	base   *api.Client    // without a token
 	caller *api.Client    // whose token is used where there is no auth
@@ -26,6 +27,12 @@ type Login struct {
 	opts   LoginOptions
 
 	turn chan struct{} // whoever sees to the token has it
+
+	// What goes on beyond its callers' contexts: see background.
+	work    sync.WaitGroup
+	closing chan struct{}   // closed by Close
+	beyond  context.Context // ends when Close does not wait any longer
+	cutOff  context.CancelFunc
 
 	mu     sync.Mutex // guards the rest
 	token  *token     // the one in use; nil before the first login, and after one that came to nothing
@@ -55,7 +62,8 @@ func NewLogin(client *api.Client, auth api.AuthMethod, opts *LoginOptions) (*Log
 	if client == nil {
 		return nil, errors.New("vault: client is nil: make one with api.NewClient")
 	}
-	l := &Login{caller: client, auth: auth, turn: make(chan struct{}, 1)}
+	l := &Login{caller: client, auth: auth, turn: make(chan struct{}, 1), closing: make(chan struct{})}
+	l.beyond, l.cutOff = context.WithCancel(context.Background())
 	if opts != nil {
 		l.opts = *opts
 	}
@@ -87,16 +95,14 @@ func comeAgain(ctx context.Context, response *http.Response, err error) (bool, e
 	}
 }
 
-// Close revokes the tokens that the login has got, unless told to keep them. It may be called again. Sources of the login
-// fail afterwards.
+// Close waits up to five seconds for leases that are being made for nobody any more, gives them back, and revokes the
+// tokens that the login has got, unless told to keep them. It may be called again. Sources of the login fail afterwards.
 func (l *Login) Close() error {
-	l.mu.Lock()
-	tokens := l.former
-	if l.token != nil {
-		tokens = append(tokens, l.token)
-	}
-	l.token, l.former, l.closed = nil, nil, true
-	l.mu.Unlock()
+	tokens := l.begin()
+	patience := time.AfterFunc(closeTimeout, l.cutOff)
+	l.work.Wait()
+	patience.Stop()
+	l.cutOff()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	var errs []error
@@ -112,33 +118,73 @@ func (l *Login) Close() error {
 	return errors.Join(errs...)
 }
 
-// closeTimeout bounds Close.
-const closeTimeout = 5 * time.Second
-
-// request makes a request with a token that has time before it, and returns that token. Where the token was taken from
-// us, it logs in anew and asks once more.
-func (l *Login) request(ctx context.Context, op, method, path string, body any) (*api.Secret, *token, error) {
-	t, err := l.ready(ctx)
-	if err != nil {
-		return nil, nil, err
+// begin is the first part of closing: from here on nobody is served. It returns the tokens that there are.
+func (l *Login) begin() []*token {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tokens := l.former
+	if l.token != nil {
+		tokens = append(tokens, l.token)
 	}
-	secret, err := t.send(ctx, op, method, path, body)
-	if statusOf(err) != http.StatusForbidden || !l.lost(ctx, t) {
-		return secret, t, err
+	if !l.closed {
+		close(l.closing)
 	}
-	if t, err = l.ready(ctx); err != nil {
-		return nil, nil, err
-	}
-	secret, err = t.send(ctx, op, method, path, body)
-	return secret, t, err
+	l.token, l.former, l.closed = nil, nil, true
+	return tokens
 }
 
-func (l *Login) read(ctx context.Context, path string) (*api.Secret, *token, error) {
-	secret, t, err := l.request(ctx, "read", http.MethodGet, path, nil)
+// closeTimeout bounds either half of Close.
+const closeTimeout = 5 * time.Second
+
+// background runs work in a goroutine of the login's, which Close waits for. The context that it gets has ctx's values,
+// and ends when Close has no more patience.
+func (l *Login) background(ctx context.Context, work func(context.Context)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
+	l.work.Go(func() {
+		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		defer context.AfterFunc(l.beyond, cancel)()
+		work(ctx)
+	})
+	return nil
+}
+
+// request makes a request with a token that has time before it.
+func (l *Login) request(ctx context.Context, op, method, path string, body any) (secret *api.Secret, err error) {
+	err = l.with(ctx, 0, func(t *token) error {
+		secret, err = t.send(ctx, op, method, path, body)
+		return err
+	})
+	return secret, err
+}
+
+// with does what needs a token, with one that has time before it, and that lives for need if it can be made to. Where the
+// token was taken from us, it logs in anew and does it once more.
+func (l *Login) with(ctx context.Context, need time.Duration, do func(*token) error) error {
+	t, err := l.ready(ctx, need)
+	if err != nil {
+		return err
+	}
+	err = do(t)
+	if statusOf(err) != http.StatusForbidden || !l.lost(ctx, t) {
+		return err
+	}
+	if t, err = l.ready(ctx, need); err != nil {
+		return err
+	}
+	return do(t)
+}
+
+func (l *Login) read(ctx context.Context, path string) (*api.Secret, error) {
+	secret, err := l.request(ctx, "read", http.MethodGet, path, nil)
 	if err == nil && secret == nil {
 		err = failure("read", path, l.base.Address(), errNotVault)
 	}
-	return secret, t, err
+	return secret, err
 }
 
 // lost reports whether a token that was denied something is not good for anything, and forgets it then.
@@ -158,9 +204,10 @@ func (l *Login) lost(ctx context.Context, t *token) bool {
 	return true
 }
 
-// ready returns a token that has half of its life before it, if there is a way to one, else whatever still works.
-func (l *Login) ready(ctx context.Context) (*token, error) {
-	if t, err := l.current(); err != nil || t != nil {
+// ready returns a token that has half of its life before it, if there is a way to one, else whatever still works. One that
+// can be renewed is, where it would not live for need otherwise.
+func (l *Login) ready(ctx context.Context, need time.Duration) (*token, error) {
+	if t, err := l.current(need); err != nil || t != nil {
 		return t, err
 	}
 	select {
@@ -169,7 +216,7 @@ func (l *Login) ready(ctx context.Context) (*token, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if t, err := l.current(); err != nil || t != nil { // somebody else has seen to it
+	if t, err := l.current(need); err != nil || t != nil { // somebody else has seen to it
 		return t, err
 	}
 	if l.auth == nil {
@@ -179,13 +226,13 @@ func (l *Login) ready(ctx context.Context) (*token, error) {
 }
 
 // current returns the token in use if nothing needs to be done about it, else nil.
-func (l *Login) current() (*token, error) {
+func (l *Login) current(need time.Duration) (*token, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
 		return nil, ErrClosed
-	case l.token == nil, l.auth == nil && l.value != l.caller.Token(), !l.token.young(time.Now()):
+	case l.token == nil, l.auth == nil && l.value != l.caller.Token(), !l.token.young(time.Now()), l.token.stretches(need, time.Now()):
 		return nil, nil
 	}
 	return l.token, nil
@@ -201,6 +248,9 @@ func (l *Login) keep(ctx context.Context) (*token, error) {
 	}
 	renewErr := t.renew(ctx)
 	if t.young(time.Now()) {
+		if renewErr != nil {
+			l.stillWorks(t, renewErr)
+		}
 		return t, nil
 	}
 	next, err := l.logIn(ctx)
@@ -210,9 +260,13 @@ func (l *Login) keep(ctx context.Context) (*token, error) {
 	case errors.Is(err, ErrClosed) || t.ended(time.Now()):
 		return nil, errors.Join(err, renewErr)
 	}
-	l.opts.Logger.Warn("vault: the token is neither renewed nor replaced; it still works",
-		"ends", t.endsAt(), "error", errors.Join(err, renewErr))
+	l.stillWorks(t, errors.Join(err, renewErr))
 	return t, nil
+}
+
+// stillWorks says that a token should be younger than it is.
+func (l *Login) stillWorks(t *token, err error) {
+	l.opts.Logger.Warn("vault: the token is neither renewed nor replaced; it still works", "ends", t.endsAt(), "error", err)
 }
 
 // logIn gets a new token.

@@ -44,7 +44,7 @@ const (
 // that a time which runs ahead of the password, or the other way round, hides nothing.
 func (s *Static) Fetch(ctx context.Context) (source.Credential, error) {
 	asked := time.Now()
-	secret, _, err := s.login.read(ctx, s.path)
+	secret, err := s.login.read(ctx, s.path)
 	if err != nil {
 		return source.Credential{}, err
 	}

@@ -18,12 +18,13 @@ type token struct {
 	mu        sync.Mutex    // guards the rest
 	end       time.Time     // zero: it does not end
 	full      time.Duration // the life that it was given first
-	renewable bool
+	renewable bool          // as far as we know: one that was cut short is at its max_ttl
 }
 
 // newToken returns a token whose life was told by an answer to what was asked then.
 func newToken(client *api.Client, own bool, life time.Duration, renewable bool, asked time.Time) *token {
-	t := &token{client: client, own: own, full: life, renewable: renewable}
+	t := &token{client: client, own: own, full: life}
+	t.renewable = renewable && !t.batch()
 	t.lives(life, asked)
 	return t
 }
@@ -51,6 +52,14 @@ func (t *token) young(now time.Time) bool {
 	return t.end.IsZero() || t.end.Sub(now.Round(0)) >= t.full/2
 }
 
+// stretches reports whether the token ends before need is over and a renewal would make it live for longer. A tenth of its
+// life more is not worth a request.
+func (t *token) stretches(need time.Duration, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.renewable && !t.end.IsZero() && t.end.Sub(now.Round(0)) < min(need, t.full*9/10)
+}
+
 func (t *token) ended(now time.Time) bool {
 	end := t.endsAt()
 	return !end.IsZero() && !now.Round(0).Before(end)
@@ -64,7 +73,7 @@ func (t *token) batch() bool {
 
 // renew asks for the life that the token was given first.
 func (t *token) renew(ctx context.Context) error {
-	if !t.renewable || t.batch() {
+	if !t.mayRenew() {
 		return nil
 	}
 	asked := time.Now()
@@ -75,8 +84,25 @@ func (t *token) renew(ctx context.Context) error {
 	}
 	if secret != nil && secret.Auth != nil {
 		t.lives(time.Duration(secret.Auth.LeaseDuration)*time.Second, asked)
+		t.cutShort(time.Now())
 	}
 	return nil
+}
+
+func (t *token) mayRenew() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.renewable
+}
+
+// cutShort remembers of a token that was just renewed, and got much less than its first life, that no renewal helps it any
+// more.
+func (t *token) cutShort(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.end.IsZero() && t.end.Sub(now.Round(0)) < t.full*3/4 {
+		t.renewable = false
+	}
 }
 
 // capped returns end, or the token's if that is earlier: nothing that a token has made outlives it.

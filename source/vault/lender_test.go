@@ -1,0 +1,189 @@
+package vault_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rekeyhq/rekey/source"
+	"github.com/rekeyhq/rekey/source/vault"
+)
+
+const revokeLease = "PUT sys/leases/revoke"
+
+// fetchWithin asks with a deadline.
+func fetchWithin(t *testing.T, src source.Source, limit time.Duration) (source.Credential, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	return src.Fetch(ctx)
+}
+
+// TestLateLease: what comes too late for one caller is there for the next, who need not ask for another user.
+func TestLateLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.slowLeases(time.Hour, 2*time.Second)
+		login := newLogin(t, f, f.logsIn(2*time.Hour, true), nil)
+		src := dynamic(t, login, nil)
+		began := time.Now()
+		_, err := fetchWithin(t, src, time.Second)
+		if time.Since(began) != time.Second || !errors.Is(err, context.DeadlineExceeded) || source.IsPermanent(err) {
+			t.Fatalf("after %v: %v", time.Since(began), err)
+		}
+		// It comes while the next one has asked for another already.
+		c, err := fetchWithin(t, src, 3*time.Second)
+		if err != nil || c.Version != "database/creds/app/1" || time.Since(began) != 2*time.Second {
+			t.Fatalf("after %v: %+v, %v", time.Since(began), c, err)
+		}
+		if !c.ExpiresAt.Equal(began.Add(time.Hour)) || !c.IssuedAt.Equal(began) {
+			t.Errorf("made %v after the request, ends %v after it", c.IssuedAt.Sub(began), c.ExpiresAt.Sub(began))
+		}
+		// Now it is the second user that comes too late, and waits for whoever comes next.
+		time.Sleep(5 * time.Second)
+		if c, err = fetchWithin(t, src, time.Second); err != nil || c.Version != "database/creds/app/2" {
+			t.Errorf("%+v, %v", c, err)
+		}
+		if n := f.count(readCreds); n != 2 {
+			t.Errorf("%d users for two credentials", n)
+		}
+		// Both are known like any other: their renewals are counted from their own token.
+		f.renews(renewLease, func() time.Duration { return time.Hour })
+		if r, err := src.Renew(t.Context(), c); err != nil || !r.RefreshAfter.IsZero() {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if err := login.Close(); err == nil {
+			t.Error("the fake does not know how to revoke a token")
+		}
+	})
+}
+
+// TestLateLeaseForNobody: it is given back after a while, or when the login is closed, whichever comes first.
+func TestLateLeaseForNobody(t *testing.T) {
+	for name, tt := range map[string]struct {
+		life, wait time.Duration // until it must be gone
+		closes     bool
+	}{
+		"a long lease":  {time.Hour, 10*time.Second + 1, false},
+		"a short lease": {4 * time.Second, time.Second + 1, false},
+		"closed":        {time.Hour, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				f.slowLeases(tt.life, 2*time.Second)
+				f.on(revokeLease, always(answer{status: 204}))
+				f.on(revokeSelf, always(answer{status: 204}))
+				login := newLogin(t, f, f.logsIn(2*time.Hour, true), nil)
+				src := dynamic(t, login, nil)
+				fetchWithin(t, src, time.Second)
+				time.Sleep(time.Second) // it comes
+				if n := f.count(revokeLease); n != 0 {
+					t.Error("revoked at once")
+				}
+				if tt.closes {
+					if err := login.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+				time.Sleep(tt.wait)
+				synctest.Wait()
+				if n := f.count(revokeLease); n != 1 || f.last(revokeLease).body["lease_id"] != "database/creds/app/1" {
+					t.Errorf("%d revoked", n)
+				}
+				if tt.closes && f.last(revokeSelf).at.Before(f.last(revokeLease).at) {
+					t.Error("the token went first")
+				}
+				login.Close()
+			})
+		})
+	}
+}
+
+// TestHungRequest: a request that nobody waits for ends by itself, and closing the login does not wait for it for long.
+// What has become of it is told to the logger.
+func TestHungRequest(t *testing.T) {
+	for name, tt := range map[string]struct {
+		closes bool
+		after  time.Duration
+	}{
+		"left alone": {false, 15 * time.Second},
+		"closed":     {true, 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				f.slowLeases(time.Hour, time.Hour)
+				f.on(revokeSelf, always(answer{status: 204}))
+				var log bytes.Buffer
+				login := newLogin(t, f, f.logsIn(2*time.Hour, true), &vault.LoginOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+				src := dynamic(t, login, nil)
+				fetchWithin(t, src, time.Second)
+				time.Sleep(time.Second - 1)
+				if f.wasCutOff(readCreds) {
+					t.Error("cut off with its caller")
+				}
+				began := time.Now().Add(1 - time.Second)
+				if tt.closes {
+					time.Sleep(1)
+					began = time.Now()
+					if err := login.Close(); err != nil {
+						t.Error(err)
+					}
+					if took := time.Since(began); took != tt.after {
+						t.Errorf("closing took %v", took)
+					}
+				}
+				time.Sleep(time.Until(began.Add(tt.after)))
+				synctest.Wait()
+				if cut := f.wasCutOff(readCreds); !cut || !strings.Contains(log.String(), "nobody waited for") {
+					t.Errorf("cut off: %v; logged: %s", cut, &log)
+				}
+				if _, err := src.Fetch(t.Context()); tt.closes && !errors.Is(err, vault.ErrClosed) {
+					t.Errorf("after Close: %v", err)
+				}
+				login.Close()
+			})
+		})
+	}
+}
+
+// TestTokenStretches: a token that would end before a lease is renewed first, so that the lease need not be shorter. One
+// that is at its max_ttl is not asked again and again.
+func TestTokenStretches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.leases(time.Minute)
+		granted := 80 * time.Second
+		f.renews(renewToken, func() time.Duration { return granted })
+		f.renews(renewLease, func() time.Duration { return time.Minute })
+		src := dynamic(t, newLogin(t, f, f.logsIn(80*time.Second, true), nil), nil)
+		c := fetch(t, src)
+		for range 10 {
+			time.Sleep(38 * time.Second) // more than half of the token's life is left, and less than the lease's
+			r, err := src.Renew(t.Context(), c)
+			if err != nil || !r.RefreshAfter.IsZero() || !r.ExpiresAt.Equal(time.Now().Add(time.Minute)) {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			c = r
+		}
+		if n := f.count(renewToken); n != 10 || f.count(logIn) != 1 {
+			t.Errorf("%d renewals of the token, %d logins", n, f.count(logIn))
+		}
+		granted = 50 * time.Second // at its max_ttl
+		time.Sleep(38 * time.Second)
+		for range 3 {
+			if _, err := src.Renew(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := f.count(renewToken); n != 11 || f.count(logIn) != 1 {
+			t.Errorf("%d renewals of the token, %d logins", n, f.count(logIn))
+		}
+	})
+}
