@@ -18,7 +18,7 @@
 //
 // # Requests
 //
-// Requests end with their context. The client's own retries are not used, except where Vault says when to come again (412,
+// Requests end with their context, but for those that make a database user (see [Dynamic.Fetch]). The client's own retries are not used, except where Vault says when to come again (412,
 // and 429 or 503 with Retry-After): a request that fails may have made a database user, and asking again at once makes
 // another. It is the pool that tries again, with a backoff. How many users a source may ask for in a time is limited
 // besides, whatever happens.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -184,6 +185,23 @@ func TestTokenStretches(t *testing.T) {
 		}
 		if n := f.count(renewToken); n != 11 || f.count(logIn) != 1 {
 			t.Errorf("%d renewals of the token, %d logins", n, f.count(logIn))
+		}
+	})
+}
+
+// TestToldToComeTooLate: whoever has less time than Vault asks for gets Vault's words at once.
+func TestToldToComeTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.on(readCreds, always(answer{status: 429, header: http.Header{"Retry-After": {"7"}}, body: refusal("quota")}))
+		src := dynamic(t, newLogin(t, f, f.logsIn(2*time.Hour, true), nil), nil)
+		began := time.Now()
+		_, err := fetchWithin(t, src, 5*time.Second)
+		if err == nil || !strings.Contains(err.Error(), "429 Too Many Requests: quota") || time.Since(began) > 0 {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		if _, err := fetchWithin(t, src, 10*time.Second); err == nil || time.Since(began) != 7*time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 	})
 }

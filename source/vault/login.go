@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -80,19 +81,36 @@ func NewLogin(client *api.Client, auth api.AuthMethod, opts *LoginOptions) (*Log
 	return l, nil
 }
 
-// comeAgain has a request repeated only where Vault has refused it unseen and says, or implies, when to come again.
+// comeAgain has a request repeated only where Vault has refused it unseen and says, or implies, when to come again, and
+// where that is soon enough for whoever waits.
 func comeAgain(ctx context.Context, response *http.Response, err error) (bool, error) {
-	if ctx.Err() != nil || err != nil || response == nil {
+	if err != nil || response == nil || waiterOf(ctx).Err() != nil {
 		return false, nil
 	}
 	switch response.StatusCode {
 	case http.StatusPreconditionFailed: // this node has not seen yet what we have seen at another
 		return true, nil
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return response.Header.Get("Retry-After") != "", nil
+		after, err := strconv.Atoi(response.Header.Get("Retry-After"))
+		if err != nil {
+			return false, nil // a time of day is not what Vault says, and no header means that the pool's backoff decides
+		}
+		deadline, limited := waiterOf(ctx).Deadline()
+		return !limited || time.Until(deadline) > time.Duration(after)*time.Second, nil
 	default:
 		return false, nil
 	}
+}
+
+// waiterKey is where the context of a request that goes on for nobody has that of who asked for it.
+type waiterKey struct{}
+
+// waiterOf returns the context of whoever waits for a request.
+func waiterOf(ctx context.Context) context.Context {
+	if waiter, ok := ctx.Value(waiterKey{}).(context.Context); ok {
+		return waiter
+	}
+	return ctx
 }
 
 // Close waits up to five seconds for leases that are being made for nobody any more, gives them back, and revokes the
@@ -145,7 +163,7 @@ func (l *Login) background(ctx context.Context, work func(context.Context)) erro
 		return ErrClosed
 	}
 	l.work.Go(func() {
-		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		ctx, cancel := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), waiterKey{}, ctx))
 		defer cancel()
 		defer context.AfterFunc(l.beyond, cancel)()
 		work(ctx)

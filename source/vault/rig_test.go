@@ -40,6 +40,7 @@ func newSite(t testing.TB, server *testenv.Vault, tokens testenv.VaultTokenOptio
 	t.Helper()
 	s := &site{server: server, issuer: envtest.Issuer(t), client: server.Client()}
 	s.client.ClearToken()
+	s.client.SetMaxRetries(2) // Vault's default
 	s.db = envtest.VaultDatabase(t, server, s.issuer, nil)
 	policy, err := server.Policy(t.Context(), s.db.Rules())
 	if err != nil {
