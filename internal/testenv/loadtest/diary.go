@@ -3,14 +3,19 @@ package loadtest
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/rekeyhq/rekey"
 )
 
+// clock is how the logs of tests write when something was.
+const clock = "15:04:05.000"
+
 // Diary collects a pool's events.
 type Diary struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // guards the rest
 	events []rekey.Event
+	times  []time.Time
 }
 
 // Write takes an event.
@@ -18,6 +23,7 @@ func (d *Diary) Write(e rekey.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.events = append(d.events, e)
+	d.times = append(d.times, time.Now())
 }
 
 // Find returns the events of one type, oldest first.
@@ -38,8 +44,8 @@ func (d *Diary) String() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out := ""
-	for _, e := range d.events {
-		out += fmt.Sprintf("%s %v\n", e.Name(), e.Attrs())
+	for i, e := range d.events {
+		out += fmt.Sprintf("%s %s %v\n", d.times[i].Format(clock), e.Name(), e.Attrs())
 	}
 	return out
 }

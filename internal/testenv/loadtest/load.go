@@ -51,7 +51,7 @@ func Start(t testing.TB, pool Pool, workers int, expected func(error) bool) *Loa
 			return
 		}
 		if l.failures.Add(1) <= 5 {
-			t.Errorf("after %d operations: %v", l.done.Load(), err)
+			t.Errorf("%s, after %d operations: %v", time.Now().Format(clock), l.done.Load(), err)
 		}
 	}
 	for w := range workers {
