@@ -2,6 +2,7 @@ package envtest
 
 import (
 	"cmp"
+	"net/http"
 	"os"
 	"testing"
 
@@ -22,7 +23,7 @@ const SecretsManagerEndpoint = "REKEY_TEST_SECRETSMANAGER_ENDPOINT"
 func SecretsManager(t testing.TB) aws.Config {
 	t.Helper()
 	if url := os.Getenv(SecretsManagerEndpoint); url != "" {
-		return otherSecretsManager(url)
+		return otherSecretsManager(t, url)
 	}
 	return OwnSecretsManager(t).Config()
 }
@@ -49,7 +50,9 @@ func OwnSecretsManager(t testing.TB) *secretsmanager.Server {
 	return server
 }
 
-func otherSecretsManager(url string) aws.Config {
+func otherSecretsManager(t testing.TB, url string) aws.Config {
+	client := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
 	key := secretsmanager.Key{
 		ID:     cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), "test"),
 		Secret: cmp.Or(os.Getenv("AWS_SECRET_ACCESS_KEY"), "test"),
@@ -59,5 +62,6 @@ func otherSecretsManager(url string) aws.Config {
 		Region:       cmp.Or(os.Getenv("AWS_REGION"), "us-east-1"),
 		BaseEndpoint: aws.String(url),
 		Credentials:  key,
+		HTTPClient:   client,
 	}
 }

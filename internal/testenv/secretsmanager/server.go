@@ -19,11 +19,16 @@ type Options struct {
 
 	// Account is the number in ARNs. Defaults to 123456789012.
 	Account string
+
+	// SkewError is the error for what is signed more than five minutes off. Defaults to InvalidSignatureException, the
+	// service's; the SDK cannot tell that from a wrong key, and corrects its clock for RequestTimeTooSkewed alone.
+	SkewError string
 }
 
 // Server is a Secrets Manager in memory. It is safe for concurrent use.
 type Server struct {
 	region, account string
+	skewError       string
 	key             Key // may do everything that no test denies it
 
 	ctx    context.Context // ends with Close
@@ -49,7 +54,7 @@ type Server struct {
 // the zero value. Under testing/synctest make and close it in the bubble that uses it.
 func New(opts *Options) *Server {
 	s := &Server{
-		region: "eu-central-1", account: "123456789012",
+		region: "eu-central-1", account: "123456789012", skewError: "InvalidSignatureException",
 		url:  "http://secretsmanager.test",
 		keys: map[string]*keyState{}, pages: map[string]page{},
 		rotator: map[string]RotationFunc{},
@@ -59,6 +64,9 @@ func New(opts *Options) *Server {
 	}
 	if opts != nil && opts.Account != "" {
 		s.account = opts.Account
+	}
+	if opts != nil && opts.SkewError != "" {
+		s.skewError = opts.SkewError
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.client = &http.Client{Transport: s}

@@ -97,11 +97,11 @@ func (s *Server) checkStamp(sig *signature) error {
 	}
 	now := s.now()
 	if earliest := now.Add(-skewLimit); signed.Before(earliest) {
-		return badSignature(fmt.Sprintf("Signature expired: %s is now earlier than %s (%s - 5 min.)",
+		return authError(s.skewError, fmt.Sprintf("Signature expired: %s is now earlier than %s (%s - 5 min.)",
 			sig.stamp, earliest.Format(stampForm), now.Format(stampForm)))
 	}
 	if latest := now.Add(skewLimit); signed.After(latest) {
-		return badSignature(fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)",
+		return authError(s.skewError, fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)",
 			sig.stamp, latest.Format(stampForm), now.Format(stampForm)))
 	}
 	return nil
