@@ -27,7 +27,7 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## Install what is missing besides Go (PostgreSQL, a C compiler); quick when nothing is
+setup: ## Install what is missing besides Go (PostgreSQL, MariaDB, a C compiler); quick when nothing is
 	@scripts/setup.sh
 
 .PHONY: demo

@@ -6,7 +6,7 @@
 # in `checks`.
 set -euo pipefail
 
-checks=(go certificates compiler postgres)
+checks=(go certificates compiler postgres mariadb)
 packages=()
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -54,6 +54,17 @@ check_postgres() {
 	missing "PostgreSQL's server binaries" postgresql
 }
 
+# The tests look in the same places: internal/testenv/mariadb_program.go. The core package has the server and the SQL of
+# its system tables; it starts nothing and needs no client.
+check_mariadb() {
+	local dir
+	if have mariadbd; then return 0; fi
+	for dir in /usr/sbin /usr/libexec /opt/homebrew/opt/mariadb*/bin /usr/local/opt/mariadb*/bin /usr/local/mysql/bin; do
+		if [ -x "$dir/mariadbd" ]; then return 0; fi
+	done
+	missing "MariaDB's server" mariadb-server-core
+}
+
 # as_root runs a command as root.
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
@@ -84,7 +95,7 @@ without_clusters() {
 
 install() {
 	local wanted="apt-get install ${packages[*]}"
-	have apt-get || die "there is no apt-get on this system; install by its own means what is missing (on macOS: brew install postgresql)"
+	have apt-get || die "there is no apt-get on this system; install by its own means what is missing (on macOS: brew install postgresql mariadb)"
 	if [ "$(id -u)" -ne 0 ]; then
 		have sudo || die "not root, and there is no sudo; as root, run: $wanted"
 	fi

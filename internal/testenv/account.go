@@ -11,7 +11,8 @@ import (
 // account is the system user that a server runs as; nil means the user we are.
 type account struct{ uid, gid uint32 }
 
-// serverAccount returns an unprivileged user when we are root, because PostgreSQL refuses to run as root.
+// serverAccount returns an unprivileged user when we are root, because PostgreSQL and MariaDB refuse to run as
+// root.
 func serverAccount() (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -31,7 +32,7 @@ func serverAccount() (*account, error) {
 		}
 		return &account{uid: uint32(uid), gid: uint32(gid)}, nil
 	}
-	return nil, fmt.Errorf("running as root, and there is neither a user postgres nor a user nobody to run PostgreSQL as")
+	return nil, fmt.Errorf("running as root, and there is neither a user postgres nor a user nobody to run servers as")
 }
 
 // makeFolder makes a fresh folder, named after what it is for, that belongs to the account and that the account can

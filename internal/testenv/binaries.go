@@ -89,7 +89,7 @@ func folderVersion(dir string) (version float64) {
 	return version
 }
 
-// runTool runs one of PostgreSQL's programs to its end. What it prints goes to the file output, and into the
+// runTool runs a program to its end. What it prints goes to the file output, and into the
 // error if it fails.
 func runTool(p program, output string) error {
 	out, err := os.Create(output)

@@ -31,3 +31,12 @@ func TerminateVault(v *Vault, d time.Duration) (bool, error) {
 
 // BuildOnce is buildOnce.
 var BuildOnce = buildOnce
+
+// MariaDBIn looks for a server in the folders that match globs, and returns its path.
+func MariaDBIn(globs []string) (string, error) {
+	program, err := firstMariaDB("", globs)
+	return program.path, err
+}
+
+// SecondMariaIssuer is an issuer for the schema that another one has made.
+var SecondMariaIssuer = newMariaIssuer

@@ -32,6 +32,12 @@ func TestVictim(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Println("victim", server.Addr(), server.DataDir)
+	case "mariadb":
+		server, err := testenv.StartMariaDB(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("victim", server.Addr(), server.DataDir)
 	case "vault", "paused vault":
 		server, err := testenv.StartVault(context.Background())
 		if err == nil && os.Getenv(victimEnv) == "paused vault" {
@@ -46,7 +52,7 @@ func TestVictim(t *testing.T) {
 }
 
 func TestKilledOwnerLeavesNothing(t *testing.T) {
-	for _, kind := range []string{"postgres", "vault", "paused vault"} {
+	for _, kind := range []string{"postgres", "mariadb", "vault", "paused vault"} {
 		t.Run(kind, func(t *testing.T) { killOwner(t, kind) })
 	}
 }

@@ -16,6 +16,15 @@ func (p *Postgres) LogOffset() (int64, error) { return logSize(p.LogFile) }
 // LogSince returns what the server has written since offset.
 func (p *Postgres) LogSince(offset int64) (string, error) { return logSince(p.LogFile, offset) }
 
+// Log returns everything that the server has written to its log: every statement, login and error.
+func (m *MariaDB) Log() (string, error) { return m.LogSince(0) }
+
+// LogOffset is where the log ends now; give it to LogSince later.
+func (m *MariaDB) LogOffset() (int64, error) { return logSize(m.LogFile) }
+
+// LogSince returns what the server has written since offset.
+func (m *MariaDB) LogSince(offset int64) (string, error) { return logSince(m.LogFile, offset) }
+
 func openLog(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }

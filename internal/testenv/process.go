@@ -115,7 +115,7 @@ func (p *process) end(how os.Signal) {
 // not reach a private server. Messages are in English, because tests read the log.
 func childEnv() []string {
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return slices.ContainsFunc([]string{"PG", "VAULT_", "LC_", "LANG"}, func(prefix string) bool {
+		return slices.ContainsFunc([]string{"PG", "MYSQL", "MARIADB", "VAULT_", "LC_", "LANG"}, func(prefix string) bool {
 			return strings.HasPrefix(kv, prefix)
 		})
 	})

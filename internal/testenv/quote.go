@@ -15,3 +15,11 @@ func quoteConn(value string) string {
 
 // quoteConf quotes a value for postgresql.conf.
 func quoteConf(value string) string { return quoteLiteral(value) }
+
+// quoteMariaIdent quotes a name for MariaDB.
+func quoteMariaIdent(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// quoteMariaLiteral quotes a text for MariaDB, where a backslash escapes.
+func quoteMariaLiteral(text string) string {
+	return `'` + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(text) + `'`
+}

@@ -40,7 +40,7 @@ func MainRounds(m *testing.M, prepare ...func()) {
 }
 
 func end(code int, opts []goleak.Option) {
-	for _, err := range []error{stopVault(), stop()} {
+	for _, err := range []error{stopVault(), stopMariaDB(), stop()} {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "envtest:", err)
 			code = max(code, 1)
@@ -132,7 +132,12 @@ func IssuerWith(t testing.TB, opts *testenv.IssuerOptions) *testenv.Issuer {
 // Proxy returns a proxy in front of the shared cluster, closed when the test ends.
 func Proxy(t testing.TB) *testenv.Proxy {
 	t.Helper()
-	proxy, err := testenv.StartProxy(Postgres(t).Addr())
+	return proxyTo(t, Postgres(t).Addr())
+}
+
+func proxyTo(t testing.TB, addr string) *testenv.Proxy {
+	t.Helper()
+	proxy, err := testenv.StartProxy(addr)
 	if err != nil {
 		t.Fatalf("starting a proxy: %v", err)
 	}

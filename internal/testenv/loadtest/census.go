@@ -5,9 +5,12 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/rekeyhq/rekey/internal/testenv"
 )
+
+// Issuer is what a census asks: *testenv.Issuer, or *testenv.MariaIssuer.
+type Issuer interface {
+	AllSessions(ctx context.Context) (int, error)
+}
 
 // Census counts the pool's sessions every few milliseconds.
 type Census struct {
@@ -17,7 +20,7 @@ type Census struct {
 }
 
 // StartCensus begins to count the sessions in an issuer's database.
-func StartCensus(t testing.TB, issuer *testenv.Issuer) *Census {
+func StartCensus(t testing.TB, issuer Issuer) *Census {
 	c := &Census{stop: make(chan struct{})}
 	c.done.Go(func() {
 		ticker := time.NewTicker(5 * time.Millisecond)
