@@ -24,7 +24,8 @@ type demo struct {
 	report *report
 }
 
-func (d *demo) run(ctx context.Context) (err error) {
+func (d *demo) run(ctx context.Context, show *progress.Progress) (err error) {
+	d.show = show
 	d.show.Say("starting a private PostgreSQL")
 	if d.server, err = testenv.StartPostgres(ctx); err != nil {
 		return err

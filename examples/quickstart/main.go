@@ -11,7 +11,6 @@ import (
 	"io"
 
 	"github.com/rekeyhq/rekey/examples/internal/cli"
-	"github.com/rekeyhq/rekey/examples/internal/progress"
 )
 
 func main() { cli.Main(run) }
@@ -22,8 +21,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return cli.Unparsed(err)
 	}
-	return opts.Show(ctx, stdout, stderr, func(ctx context.Context, show *progress.Progress) (cli.Result, error) {
-		d := &demo{opts: opts, show: show, report: newReport(opts)}
-		return d.report, d.run(ctx)
-	})
+	d := &demo{opts: opts, report: newReport(opts)}
+	return opts.Show(ctx, stdout, stderr, d.report, d.run)
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"regexp"
 	"testing"
 	"time"
 
-	"github.com/rekeyhq/rekey/examples/internal/cli"
 	"github.com/rekeyhq/rekey/examples/internal/cli/clitest"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 )
@@ -52,23 +50,12 @@ func noPassword(t *testing.T, output string) {
 
 func TestInterruptEndsItCleanly(t *testing.T) {
 	envtest.NoLeak(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-	defer cancel()
-	var stdout, stderr bytes.Buffer
-	if code := run(ctx, []string{"-for", "10m"}, &stdout, &stderr); code != cli.ExitInterrupted {
-		t.Errorf("exit code %d, want %d; stderr:\n%s", code, cli.ExitInterrupted, &stderr)
-	}
-	noPassword(t, stdout.String()+stderr.String())
+	noPassword(t, clitest.Interrupted(t, run, 4*time.Second, "-for", "10m"))
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, args := range [][]string{
-		{"-for", "1s", "-every", "2s"}, {"-every", "0s"}, {"-conns", "0"}, {"-conns", "61"}, {"-workers", "0"},
-		{"-unknown"}, {"argument"},
-	} {
-		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), args, &stdout, &stderr); code != cli.ExitUsage || stderr.Len() == 0 {
-			t.Errorf("%q: exit code %d and %q, want %d and a reason", args, code, &stderr, cli.ExitUsage)
-		}
-	}
+	clitest.Refuses(t, run,
+		[]string{"-for", "1s", "-every", "2s"}, []string{"-every", "0s"}, []string{"-conns", "0"}, []string{"-conns", "61"}, []string{"-workers", "0"},
+		[]string{"-unknown"}, []string{"argument"},
+	)
 }

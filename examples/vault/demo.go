@@ -28,7 +28,8 @@ type demo struct {
 	report *report
 }
 
-func (d *demo) run(ctx context.Context) (err error) {
+func (d *demo) run(ctx context.Context, show *progress.Progress) (err error) {
+	d.show = show
 	if _, err := testenv.VaultProgram(ctx); err != nil { // which may have to be built, and says so
 		return err
 	}

@@ -2,14 +2,12 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/rekeyhq/rekey/examples/internal/cli"
 	"github.com/rekeyhq/rekey/examples/internal/cli/clitest"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 )
@@ -69,24 +67,13 @@ func TestOutageWithRenewals(t *testing.T) {
 func TestInterruptEndsItCleanly(t *testing.T) {
 	envtest.Vault(t)
 	envtest.NoLeak(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
-	defer cancel()
-	var stdout, stderr bytes.Buffer
-	if code := run(ctx, []string{"-for", "10m"}, &stdout, &stderr); code != cli.ExitInterrupted {
-		t.Errorf("exit code %d, want %d; stderr:\n%s", code, cli.ExitInterrupted, &stderr)
-	}
-	noSecret(t, stdout.String()+stderr.String())
+	noSecret(t, clitest.Interrupted(t, run, 6*time.Second, "-for", "10m"))
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, args := range [][]string{
-		{"-ttl", "1s"}, {"-ttl", "2500ms"}, {"-for", "7s"}, {"-conns", "0"}, {"-workers", "0"}, {"-unknown"}, {"argument"},
-	} {
-		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), args, &stdout, &stderr); code != cli.ExitUsage || stderr.Len() == 0 {
-			t.Errorf("%q: exit code %d and %q, want %d and a reason", args, code, &stderr, cli.ExitUsage)
-		}
-	}
+	clitest.Refuses(t, run,
+		[]string{"-ttl", "1s"}, []string{"-ttl", "2500ms"}, []string{"-for", "7s"}, []string{"-conns", "0"}, []string{"-workers", "0"}, []string{"-unknown"}, []string{"argument"},
+	)
 }
 
 // TestFilesAreTheDocuments: what an operator finds here is what docs/vault.md recommends, to the letter.

@@ -33,8 +33,11 @@ type Result interface {
 	Problems() Problems
 }
 
+// Program is what a demonstration is, apart from its process. It returns the exit code.
+type Program func(ctx context.Context, args []string, stdout, stderr io.Writer) int
+
 // Main runs a program, whose context Ctrl-C ends, and exits.
-func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) {
+func Main(run Program) {
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, restore) // a second Ctrl-C ends us at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -49,14 +52,14 @@ func Unparsed(err error) int {
 }
 
 // Show performs a demonstration, prints its result, and returns the exit code.
-func (o Options) Show(ctx context.Context, stdout, stderr io.Writer,
-	perform func(context.Context, *progress.Progress) (Result, error)) int {
+func (o Options) Show(ctx context.Context, stdout, stderr io.Writer, result Result,
+	perform func(context.Context, *progress.Progress) error) int {
 	out := stdout
 	if o.JSON {
 		out = stderr // standard output is for the object alone
 	}
 	show := progress.Start(out)
-	result, err := perform(ctx, show)
+	err := perform(ctx, show)
 	show.Stop()
 	switch {
 	case ctx.Err() != nil:
