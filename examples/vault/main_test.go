@@ -58,7 +58,7 @@ func TestLeasesFollowEachOther(t *testing.T) {
 
 // Vault is stopped for nine tenths of the slack, and leases are renewed before new ones are asked for.
 func TestOutageWithRenewals(t *testing.T) {
-	got := play(t, "-for", "20s", "-ttl", "8s", "-prefer-renew", "-outage")
+	got := play(t, "-for", "24s", "-ttl", "8s", "-prefer-renew", "-outage")
 	if got["leases_renewed"] == 0 || got["outage_us"] < 1_500_000 {
 		t.Errorf("%v", got)
 	}
@@ -72,7 +72,8 @@ func TestInterruptEndsItCleanly(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	clitest.Refuses(t, run,
-		[]string{"-ttl", "1s"}, []string{"-ttl", "2500ms"}, []string{"-for", "7s"}, []string{"-conns", "0"}, []string{"-workers", "0"}, []string{"-unknown"}, []string{"argument"},
+		[]string{"-ttl", "1s"}, []string{"-ttl", "2500ms"}, []string{"-for", "7s"}, []string{"-for", "20s", "-outage"},
+		[]string{"-conns", "0"}, []string{"-workers", "0"}, []string{"-unknown"}, []string{"argument"},
 	)
 }
 
