@@ -34,6 +34,10 @@ setup: ## Install what is missing besides Go (PostgreSQL, MariaDB, a C compiler)
 demo: setup ## Watch credentials rotate under load on a private PostgreSQL
 	cd examples && go run ./quickstart $(DEMOFLAGS)
 
+.PHONY: demo-vault
+demo-vault: setup vault-server ## The same on leases of a few seconds of a real Vault, private, too
+	cd examples && go run ./vault $(DEMOFLAGS)
+
 .PHONY: vault-server
 vault-server: ## Build the Vault server for tests, unless vault is installed; six minutes once
 	@go run ./internal/testenv/cmd/buildvault

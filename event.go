@@ -62,6 +62,12 @@ type AdoptedEvent struct {
 	Verify     time.Duration
 }
 
+// ConfirmedEvent says that the source now gives as the current credential what was adopted as an alternate.
+type ConfirmedEvent struct {
+	Generation uint64
+	Version    string
+}
+
 // LoginRefusedEvent says that the server refused the login in use. Callers who need a new connection wait
 // while the pool asks the source.
 type LoginRefusedEvent struct {
@@ -117,6 +123,7 @@ func (RefusedEvent) Name() string       { return "credential not adopted" }
 func (AdoptedEvent) Name() string       { return "credential adopted" }
 func (LoginRefusedEvent) Name() string  { return "login refused" }
 func (LoginRestoredEvent) Name() string { return "login restored" }
+func (ConfirmedEvent) Name() string     { return "alternate confirmed" }
 func (ExpiredEvent) Name() string       { return "credential expired" }
 func (DrainedEvent) Name() string       { return "generation drained" }
 func (e RetiredEvent) Name() string     { return "credential retired" }
@@ -130,6 +137,7 @@ func (RefusedEvent) Level() slog.Level       { return slog.LevelWarn }
 func (AdoptedEvent) Level() slog.Level       { return slog.LevelInfo }
 func (LoginRefusedEvent) Level() slog.Level  { return slog.LevelWarn }
 func (LoginRestoredEvent) Level() slog.Level { return slog.LevelInfo }
+func (ConfirmedEvent) Level() slog.Level     { return slog.LevelInfo }
 func (ExpiredEvent) Level() slog.Level       { return slog.LevelError }
 func (DrainedEvent) Level() slog.Level       { return slog.LevelInfo }
 func (WarningEvent) Level() slog.Level       { return slog.LevelWarn }

@@ -50,6 +50,9 @@ func (e LoginRefusedEvent) Attrs() []slog.Attr {
 
 func (e LoginRestoredEvent) Attrs() []slog.Attr { return generationAttrs(e.Generation, e.Version) }
 
+// Attrs implements Event.
+func (e ConfirmedEvent) Attrs() []slog.Attr { return generationAttrs(e.Generation, e.Version) }
+
 func (e ExpiredEvent) Attrs() []slog.Attr {
 	return append(generationAttrs(e.Generation, e.Version), slog.Any("cause", e.Cause))
 }

@@ -8,6 +8,7 @@ replace github.com/rekeyhq/rekey => ../
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/hashicorp/vault/api v1.23.0
+	github.com/hashicorp/vault/api/auth/approle v0.12.0
 	github.com/hashicorp/vault/api/auth/kubernetes v0.12.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/rekeyhq/rekey v0.0.0-00010101000000-000000000000

@@ -118,9 +118,8 @@ func (e *ends) dropLeaving() bool {
 // because of yet another rotation: the issuer may be about to end their logins. Of those that take very long it warns.
 // It reports whether there is a new one of the former, and when to look next.
 func (e *ends) lookAtAge() (turned bool, next time.Time) {
-	patience := patienceBase + time.Duration(e.pool.limit())*patiencePerConn
 	for _, d := range e.pool.sessions.draining() {
-		g, age := d.generation, time.Since(d.superseded)
+		g, age, patience := d.generation, time.Since(d.superseded), e.patience(d)
 		switch {
 		case g.late.Load() && (age < warnAfter || g.warned):
 		case g.late.Load():
@@ -138,6 +137,16 @@ func (e *ends) lookAtAge() (turned bool, next time.Time) {
 		}
 	}
 	return turned, next
+}
+
+// patience is how long a hand-over may keep its pace. Half of the time to the old login's end is left for connections to
+// come home: those that are in use then are cut off.
+func (e *ends) patience(d drainState) time.Duration {
+	patience := patienceBase + time.Duration(e.pool.limit())*patiencePerConn
+	if deadline := e.pool.sessions.deadlineOf(d.generation, e.pool.options.DrainTimeout); !deadline.IsZero() {
+		patience = min(patience, deadline.Sub(d.superseded)/2)
+	}
+	return patience
 }
 
 // earlier returns the earlier of two times, of which the zero one is never.

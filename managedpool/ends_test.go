@@ -3,12 +3,16 @@ package managedpool_test
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/managedpool"
 )
 
@@ -122,4 +126,45 @@ func TestEndsWaitForNoLogin(t *testing.T) {
 	source.set(second)
 	endsWithin(t, 10*time.Second, one)
 	endsWithin(t, 10*time.Second, two)
+}
+
+// TestComesHomeInTime: where logins are too slow for a hand-over to keep its pace until the old credential's end,
+// connections go as they come home, and none is cut off in use.
+func TestComesHomeInTime(t *testing.T) {
+	s, diary := newSite(t, nil), &loadtest.Diary{}
+	login := newFeed(s.issue(t))
+	var slow atomic.Bool
+	pool := s.managed(t, login, &managedpool.Options{DrainTimeout: 800 * time.Millisecond, OnEvent: diary.Write}, func(c *pgxpool.Config) {
+		c.MaxConns = poolSize
+		c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if slow.Load() {
+				time.Sleep(200 * time.Millisecond)
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		}
+	})
+	var callers sync.WaitGroup
+	defer callers.Wait()
+	var over atomic.Bool
+	defer over.Store(true)
+	for range 2 * poolSize {
+		callers.Go(func() {
+			for !over.Load() {
+				if _, err := pool.Exec(context.Background(), "select pg_sleep(0.03)"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	envtest.Eventually(t, patience, func() bool { return pool.Stat().AcquiredConns() == poolSize }, "all connections are in use")
+	slow.Store(true)
+	login.set(s.issue(t))
+	var drained []rekey.DrainedEvent
+	envtest.Eventually(t, patience, func() bool {
+		drained = loadtest.Find[rekey.DrainedEvent](diary)
+		return len(drained) > 0
+	}, "hand-over")
+	if drained[0].Cancelled > 0 {
+		t.Errorf("%d connections were cut off in use", drained[0].Cancelled)
+	}
 }

@@ -6,6 +6,12 @@ import (
 	"fmt"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/examples/internal/census"
+	"github.com/rekeyhq/rekey/examples/internal/leaks"
+	"github.com/rekeyhq/rekey/examples/internal/load"
+	"github.com/rekeyhq/rekey/examples/internal/progress"
+	"github.com/rekeyhq/rekey/examples/internal/stage"
+	"github.com/rekeyhq/rekey/examples/internal/work"
 	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/managedpool"
 )
@@ -13,57 +19,58 @@ import (
 // demo is one run: a plain pool and a managed one by turns, and then the naive one.
 type demo struct {
 	opts   options
-	show   *progress
+	show   *progress.Progress
 	server *testenv.Postgres
 	report *report
 }
 
-func (d *demo) run(ctx context.Context) (err error) {
-	d.show.say("starting a private PostgreSQL")
+func (d *demo) run(ctx context.Context, show *progress.Progress) (err error) {
+	d.show = show
+	d.show.Say("starting a private PostgreSQL")
 	if d.server, err = testenv.StartPostgres(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.server.Stop()) }()
-	before := goroutines()
+	before := leaks.Goroutines()
 	if err := d.compare(ctx); err != nil {
 		return err
 	}
-	d.report.leakedGoroutines = goroutinesLeft(before)
+	d.report.leakedGoroutines = leaks.GoroutinesLeft(before)
 	return d.contrast(ctx)
 }
 
 // compare measures the managed pool beside a plain one.
 func (d *demo) compare(ctx context.Context) error {
-	issuer, err := newStage(ctx, d.server)
+	issuer, err := stage.New(ctx, d.server)
 	if err != nil {
 		return err
 	}
 	defer issuer.Close()
-	pool, err := openPlain(ctx, issuer, d.opts.conns)
+	pool, err := openPlain(ctx, issuer, d.opts.Conns)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	plain := newLoad(pgxWork{pool}, d.opts.workers)
-	defer func() { d.report.plain = plain.result() }()
+	plain := load.New(work.Pgx{Pool: pool}, d.opts.Workers)
+	defer func() { d.report.plain = plain.Result() }()
 	return d.manage(ctx, plain)
 }
 
 // manage opens the managed pool, lets it take turns with the plain one, and looks at what it leaves behind.
-func (d *demo) manage(ctx context.Context, plain *load) (err error) {
-	issuer, err := newStage(ctx, d.server)
+func (d *demo) manage(ctx context.Context, plain *load.Load) (err error) {
+	issuer, err := stage.New(ctx, d.server)
 	if err != nil {
 		return err
 	}
 	defer issuer.Close()
-	census := startCensus(ctx, issuer)
-	defer func() { err = errors.Join(err, census.stop()) }()
+	sessions := census.Start(ctx, issuer.AllSessions)
+	defer func() { err = errors.Join(err, sessions.Stop()) }()
 
-	if err := d.serve(ctx, issuer, &turns{show: d.show, opts: d.opts, plain: plain, census: census}); err != nil {
+	if err := d.serve(ctx, issuer, &turns{show: d.show, opts: d.opts, plain: plain, sessions: sessions}); err != nil {
 		return err
 	}
-	d.report.leakedSessions, err = sessionsLeft(ctx, issuer)
-	d.report.maxSessions = census.highest()
+	d.report.leakedSessions, err = leaks.Left(ctx, issuer.AllSessions)
+	d.report.maxSessions = sessions.Most()
 	return err
 }
 
@@ -78,31 +85,31 @@ func (d *demo) serve(ctx context.Context, issuer *testenv.Issuer, t *turns) erro
 	if err := t.rotation.rotate(ctx); err != nil {
 		return err
 	}
-	events := newFollower(t.rotation, func(e rekey.Event) { d.show.note(fmt.Sprint(e.Name(), " ", e.Attrs())) })
+	events := newFollower(t.rotation, func(e rekey.Event) { d.show.Note(fmt.Sprint(e.Name(), " ", e.Attrs())) })
 	opts := &managedpool.Options{OnEvent: events.observe}
-	return withPool(ctx, sized(issuer, d.opts.conns), agent.file(), opts, func(pool *managedpool.Pool) error {
-		t.managed = newLoad(pgxWork{pool}, d.opts.workers)
-		defer func() { d.report.managed, d.report.rotations = t.managed.result(), t.rotation.count() }()
+	return withPool(ctx, stage.Sized(issuer, d.opts.Conns), agent.file(), opts, func(pool *managedpool.Pool) error {
+		t.managed = load.New(work.Pgx{Pool: pool}, d.opts.Workers)
+		defer func() { d.report.managed, d.report.rotations = t.managed.Result(), t.rotation.count() }()
 		return t.take(ctx)
 	})
 }
 
 // contrast runs the same load on the naive pool.
 func (d *demo) contrast(ctx context.Context) error {
-	issuer, err := newStage(ctx, d.server)
+	issuer, err := stage.New(ctx, d.server)
 	if err != nil {
 		return err
 	}
 	defer issuer.Close()
-	pool := &naive{connString: connString(issuer), conns: d.opts.conns}
+	pool := &naive{connString: stage.ConnString(issuer), conns: d.opts.Conns}
 	defer pool.close()
 	rotation := pool.rotation(issuer)
 	if err := rotation.rotate(ctx); err != nil {
 		return err
 	}
-	naive := newLoad(sqlWork{pool.DB}, d.opts.workers)
-	defer func() { d.report.naive, d.report.naiveRotations = naive.result(), rotation.count() }()
-	d.show.follow(func() string { return fmt.Sprintf("swapped *sql.DB     %v, %d rotations", naive, rotation.count()) })
-	naive.warmUp(ctx)
+	naive := load.New(work.SQL{DB: pool.DB}, d.opts.Workers)
+	defer func() { d.report.naive, d.report.naiveRotations = naive.Result(), rotation.count() }()
+	d.show.Follow(func() string { return fmt.Sprintf("swapped *sql.DB     %v, %d rotations", naive, rotation.count()) })
+	naive.WarmUp(ctx)
 	return rotateUnder(ctx, naive, rotation, d.opts.naive(), d.opts.every)
 }

@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"regexp"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/rekeyhq/rekey/examples/internal/cli/clitest"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 )
 
@@ -26,7 +23,7 @@ func TestNothingFailsWhileLoginsRotate(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	got := lastObject(t, stdout.String())
+	got := clitest.LastObject(t, stdout.String(), keys)
 	for _, key := range []string{"failed", "leaked_sessions", "leaked_goroutines"} {
 		if got[key] != 0 {
 			t.Errorf("%s is %d", key, got[key])
@@ -43,25 +40,6 @@ func TestNothingFailsWhileLoginsRotate(t *testing.T) {
 	noPassword(t, stdout.String()+stderr.String())
 }
 
-// lastObject reads the last line, which must have the promised keys and no other, in their order.
-func lastObject(t *testing.T, output string) map[string]int {
-	t.Helper()
-	lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n")
-	last := lines[len(lines)-1]
-	var object map[string]int
-	if err := json.Unmarshal([]byte(last), &object); err != nil {
-		t.Fatalf("last line %q: %v", last, err)
-	}
-	var found []string
-	for _, m := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(last, -1) {
-		found = append(found, m[1])
-	}
-	if !slices.Equal(found, keys) {
-		t.Errorf("keys %q, want %q", found, keys)
-	}
-	return object
-}
-
 // noPassword looks for what the issuer's passwords look like: see crypto/rand.Text.
 func noPassword(t *testing.T, output string) {
 	t.Helper()
@@ -72,23 +50,12 @@ func noPassword(t *testing.T, output string) {
 
 func TestInterruptEndsItCleanly(t *testing.T) {
 	envtest.NoLeak(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-	defer cancel()
-	var stdout, stderr bytes.Buffer
-	if code := run(ctx, []string{"-for", "10m"}, &stdout, &stderr); code != exitInterrupted {
-		t.Errorf("exit code %d, want %d; stderr:\n%s", code, exitInterrupted, &stderr)
-	}
-	noPassword(t, stdout.String()+stderr.String())
+	noPassword(t, clitest.Interrupted(t, run, 4*time.Second, "-for", "10m"))
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, args := range [][]string{
-		{"-for", "1s", "-every", "2s"}, {"-every", "0s"}, {"-conns", "0"}, {"-conns", "61"}, {"-workers", "0"},
-		{"-unknown"}, {"argument"},
-	} {
-		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), args, &stdout, &stderr); code != exitUsage || stderr.Len() == 0 {
-			t.Errorf("%q: exit code %d and %q, want %d and a reason", args, code, &stderr, exitUsage)
-		}
-	}
+	clitest.Refuses(t, run,
+		[]string{"-for", "1s", "-every", "2s"}, []string{"-every", "0s"}, []string{"-conns", "0"}, []string{"-conns", "61"}, []string{"-workers", "0"},
+		[]string{"-unknown"}, []string{"argument"},
+	)
 }

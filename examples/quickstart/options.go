@@ -1,53 +1,31 @@
 package main
 
 import (
-	"flag"
-	"fmt"
+	"errors"
 	"io"
 	"time"
+
+	"github.com/rekeyhq/rekey/examples/internal/cli"
 )
 
-// options are what the command line can change.
+// options are what the command line can change. Its Length is that of all turns with rotation together; the plain pool
+// gets as much.
 type options struct {
-	length  time.Duration // of all turns with rotation together; the plain pool gets as much
-	every   time.Duration
-	conns   int
-	workers int
-	json    bool
+	cli.Options
+	every time.Duration
 }
 
-// mostConns is what the private server has room for: for a moment there are two naive pools.
-const mostConns = 60
-
 func parseOptions(args []string, stderr io.Writer) (options, error) {
-	var o options
-	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.DurationVar(&o.length, "for", 20*time.Second, "how long to rotate; the plain pool is measured as long, the naive one a quarter")
+	o := options{Options: cli.Options{Name: "quickstart"}}
+	flags := o.Flags(stderr, 20*time.Second, "how long to rotate; the plain pool is measured as long, the naive one a quarter")
 	flags.DurationVar(&o.every, "every", time.Second, "time from one rotation to the next")
-	flags.IntVar(&o.conns, "conns", 10, "connections of each pool (MaxConns)")
-	flags.IntVar(&o.workers, "workers", 32, "goroutines that use each pool")
-	flags.BoolVar(&o.json, "json", false, "print the result as one JSON object, the last line of standard output")
-	if err := flags.Parse(args); err != nil {
-		return o, err
-	}
-	err := o.validate(flags.NArg())
-	if err != nil {
-		fmt.Fprintln(stderr, "quickstart:", err)
-	}
+	err := o.Parse(flags, args, func() error { return o.validate() })
 	return o, err
 }
 
-func (o options) validate(extra int) error {
-	switch {
-	case extra > 0:
-		return fmt.Errorf("there are flags only, no arguments")
-	case o.every <= 0 || o.length < o.every:
-		return fmt.Errorf("-every must be more than zero and not more than -for")
-	case o.conns < 1 || o.conns > mostConns:
-		return fmt.Errorf("-conns must lie between 1 and %d", mostConns)
-	case o.workers < 1:
-		return fmt.Errorf("-workers must be at least 1")
+func (o options) validate() error {
+	if o.every <= 0 || o.Length < o.every {
+		return errors.New("-every must be more than zero and not more than -for")
 	}
 	return nil
 }
@@ -56,11 +34,11 @@ func (o options) validate(extra int) error {
 // few rotations.
 func (o options) rounds() int {
 	turn := max(5*o.every, 2*time.Second)
-	return max(1, int(o.length/turn))
+	return max(1, int(o.Length/turn))
 }
 
 // turn is the length of one turn.
-func (o options) turn() time.Duration { return o.length / time.Duration(o.rounds()) }
+func (o options) turn() time.Duration { return o.Length / time.Duration(o.rounds()) }
 
 // naive is how long the naive pool runs: it needs no precision.
-func (o options) naive() time.Duration { return max(o.length/4, 2*o.every) }
+func (o options) naive() time.Duration { return max(o.Length/4, 2*o.every) }

@@ -21,9 +21,9 @@ func (r *report) MarshalJSON() ([]byte, error) {
 		LeakedSessions   int   `json:"leaked_sessions"`
 		LeakedGoroutines int   `json:"leaked_goroutines"`
 	}{
-		r.managed.queries, r.managed.failed, r.rotations, r.maxSessions, r.sessionLimit,
-		r.managed.p50, r.managed.p99, r.managed.p999,
-		r.plain.p50, r.plain.p99, r.plain.p999,
-		r.naive.queries, r.naive.failed, r.leakedSessions, r.leakedGoroutines,
+		r.managed.Queries, r.managed.Failed, r.rotations, r.maxSessions, r.sessionLimit,
+		r.managed.P50, r.managed.P99, r.managed.P999,
+		r.plain.P50, r.plain.P99, r.plain.P999,
+		r.naive.Queries, r.naive.Failed, r.leakedSessions, r.leakedGoroutines,
 	})
 }

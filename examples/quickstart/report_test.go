@@ -4,22 +4,25 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/rekeyhq/rekey/examples/internal/cli"
+	"github.com/rekeyhq/rekey/examples/internal/load"
 )
 
 func TestReportSaysWhatWentWrong(t *testing.T) {
-	good := newReport(options{conns: 10})
+	good := newReport(options{Options: cli.Options{Conns: 10}})
 	good.maxSessions = 11
-	if problems := good.problems(); len(problems) != 0 {
+	if problems := good.Problems(); len(problems) != 0 {
 		t.Errorf("problems %q", problems)
 	}
-	bad := newReport(options{conns: 10})
-	bad.managed = result{queries: 9, failed: 2, failures: []failure{{"query: no luck", 2}}}
+	bad := newReport(options{Options: cli.Options{Conns: 10}})
+	bad.managed = load.Result{Queries: 9, Failed: 2, Failures: []load.Failure{{Text: "query: no luck", Count: 2}}}
 	bad.maxSessions, bad.leakedSessions, bad.leakedGoroutines = 12, 1, 3
-	if problems := bad.problems(); len(problems) != 4 {
+	if problems := bad.Problems(); len(problems) != 4 {
 		t.Errorf("problems %q, want 4", problems)
 	}
 	var out bytes.Buffer
-	bad.print(&out)
+	bad.Print(&out)
 	if !strings.Contains(out.String(), "2 × query: no luck") {
 		t.Errorf("the failures are not shown:\n%s", &out)
 	}

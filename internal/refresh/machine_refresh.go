@@ -90,6 +90,7 @@ func (s *stepper) unchanged(c source.Credential, forced bool) {
 	case s.trouble == nil:
 		s.failures = 0
 		s.lastErr = nil
+		s.confirm()
 		s.extend(c)
 		s.schedule(false)
 		s.conclude(nil)
@@ -101,6 +102,18 @@ func (s *stepper) unchanged(c source.Credential, forced bool) {
 	default:
 		s.tryAlternates(s.current.Credential)
 	}
+}
+
+// confirm notes that what was adopted as an alternate is the source's own choice now.
+func (s *stepper) confirm() {
+	if !s.current.Alternate {
+		return
+	}
+	g := *s.current
+	g.Alternate = false
+	s.current = &g
+	s.do(extend{s.current})
+	s.emit(rekey.ConfirmedEvent{Generation: g.ID, Version: g.Credential.Version})
 }
 
 // stillRefused: the source says what was refused a moment ago. It is asked again as ever; what waits for the

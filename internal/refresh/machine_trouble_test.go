@@ -208,9 +208,11 @@ func TestMachineAfterAnAlternate(t *testing.T) {
 	}
 	after := func(more ...step) []step { return append(adopted[:len(adopted):len(adopted)], more...) }
 	playAll(t, []scene{
-		{"the store promotes it: nothing to do", static("v1"), alternating, after(
+		{"the store promotes it: told once, and there is nothing to hand over", static("v1"), alternating, after(
 			step{at: 70 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
-			step{in: got(static("v2")), due: 130 * sec, view: "serving"},
+			step{in: got(static("v2")), want: "extend 2:v2", due: 130 * sec, view: "serving"},
+			step{at: 130 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
+			step{in: got(static("v2")), due: 190 * sec, view: "serving"},
 		)},
 		{"the store rolls back, and the server refuses the new one", static("v1"), alternating, after(
 			step{at: 70 * sec, in: refusedLogin(2, rekey.VerifyRefused), want: "suspect 2:v2", due: 70150 * ms, view: "refused hold"},

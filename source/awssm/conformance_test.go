@@ -26,6 +26,7 @@ func TestConformance(t *testing.T) {
 			Repair: func(*testing.T) { server.Heal() },
 			Stall: func(*testing.T) func() {
 				server.SetLatency(time.Hour)
+				<-time.After(time.Second) // what is in the cache is over
 				return func() { server.SetLatency(0) }
 			},
 		}

@@ -42,13 +42,20 @@ func newSite(t testing.TB, server *testenv.Vault, tokens testenv.VaultTokenOptio
 	s.client.ClearToken()
 	s.client.SetMaxRetries(2) // Vault's default
 	s.db = envtest.VaultDatabase(t, server, s.issuer, nil)
-	policy, err := server.Policy(t.Context(), s.db.Rules())
+	s.permit(t, s.db.Rules(), tokens)
+	return s
+}
+
+// permit has the logins that are made from now on get tokens with these rules.
+func (s *site) permit(t testing.TB, rules string, tokens testenv.VaultTokenOptions) {
+	t.Helper()
+	policy, err := s.server.Policy(t.Context(), rules)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.policy = policy
 	tokens.Policies = append(tokens.Policies, policy)
-	role, err := server.AppRole(t.Context(), tokens)
+	role, err := s.server.AppRole(t.Context(), tokens)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +63,6 @@ func newSite(t testing.TB, server *testenv.Vault, tokens testenv.VaultTokenOptio
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
 }
 
 // login is closed when the test ends, after the pools that were made later.

@@ -1,4 +1,5 @@
-package main
+// Package load puts a pool under load, and measures it.
+package load
 
 import (
 	"context"
@@ -9,35 +10,32 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/rekeyhq/rekey/examples/internal/work"
 )
 
 // workLimit bounds one piece of work. A pool that hangs shall be seen as failing.
 const workLimit = 30 * time.Second
 
-// load is a number of goroutines that use a pool, one piece of work after the other, without a pause: every
+// Load is a number of goroutines that use a pool, one piece of work after the other, without a pause: every
 // connection is busy, and callers wait in line for the next.
-type load struct {
-	work      work
+type Load struct {
+	work      work.Work
 	latencies []*hdrhistogram.Histogram // of each worker, in microseconds
 
 	queries atomic.Int64
 	failed  atomic.Int64
 
 	mu       sync.Mutex // guards failures
-	failures []failure  // the first few that differ
-}
-
-// failure is an error's text and how often it was seen.
-type failure struct {
-	text  string
-	count int
+	failures []Failure  // the first few that differ
 }
 
 // mostFailures is how many different ones are kept.
 const mostFailures = 5
 
-func newLoad(w work, workers int) *load {
-	l := &load{work: w}
+// New makes a load of so many goroutines. It does nothing until it is run.
+func New(w work.Work, workers int) *Load {
+	l := &Load{work: w}
 	for range workers {
 		l.latencies = append(l.latencies, newHistogram())
 	}
@@ -48,8 +46,8 @@ func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, 2*workLimit.Microseconds(), 3)
 }
 
-// run works for a while. What is begun is finished, also when ctx ends.
-func (l *load) run(ctx context.Context, length time.Duration) {
+// Run works for a while. What is begun is finished, also when ctx ends.
+func (l *Load) Run(ctx context.Context, length time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	var workers sync.WaitGroup
@@ -63,9 +61,9 @@ func (l *load) run(ctx context.Context, length time.Duration) {
 	workers.Wait()
 }
 
-// warmUp opens the connections; how long that takes is not counted.
-func (l *load) warmUp(ctx context.Context) {
-	l.run(ctx, warmUp)
+// WarmUp opens the connections; how long that takes is not counted.
+func (l *Load) WarmUp(ctx context.Context) {
+	l.Run(ctx, warmUp)
 	for _, latencies := range l.latencies {
 		latencies.Reset()
 	}
@@ -74,7 +72,7 @@ func (l *load) warmUp(ctx context.Context) {
 const warmUp = 500 * time.Millisecond
 
 // one does one piece of work.
-func (l *load) one(ctx context.Context, latencies *hdrhistogram.Histogram) {
+func (l *Load) one(ctx context.Context, latencies *hdrhistogram.Histogram) {
 	ctx, cancel := context.WithTimeout(ctx, workLimit)
 	defer cancel()
 	name, piece := l.pick()
@@ -90,47 +88,47 @@ func (l *load) one(ctx context.Context, latencies *hdrhistogram.Histogram) {
 }
 
 // pick chooses what to do next: queries mostly, and a fifth of it transactions.
-func (l *load) pick() (name string, piece func(context.Context) error) {
+func (l *Load) pick() (name string, piece func(context.Context) error) {
 	switch n := rand.IntN(10); {
 	case n < 6:
-		return "query", l.work.query
+		return "query", l.work.Query
 	case n < 8:
-		return "transaction", l.work.transfer
+		return "transaction", l.work.Transfer
 	case n < 9:
-		return "batch", l.work.batch
+		return "batch", l.work.Batch
 	default:
-		return "copy", l.work.copy
+		return "copy", l.work.Copy
 	}
 }
 
-func (l *load) fail(text string) {
+func (l *Load) fail(text string) {
 	l.failed.Add(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.failures {
-		if l.failures[i].text == text {
-			l.failures[i].count++
+		if l.failures[i].Text == text {
+			l.failures[i].Count++
 			return
 		}
 	}
 	if len(l.failures) < mostFailures {
-		l.failures = append(l.failures, failure{text, 1})
+		l.failures = append(l.failures, Failure{text, 1})
 	}
 }
 
 // String is for the progress line.
-func (l *load) String() string {
+func (l *Load) String() string {
 	return fmt.Sprintf("%d queries, %d failed", l.queries.Load(), l.failed.Load())
 }
 
-// result sums up. Call it when nothing runs.
-func (l *load) result() result {
+// Result sums up. Call it when nothing runs.
+func (l *Load) Result() Result {
 	all := newHistogram()
 	for _, latencies := range l.latencies {
 		all.Merge(latencies)
 	}
-	return result{
-		queries: l.queries.Load(), failed: l.failed.Load(), failures: l.failures,
-		p50: all.ValueAtPercentile(50), p99: all.ValueAtPercentile(99), p999: all.ValueAtPercentile(99.9),
+	return Result{
+		Queries: l.queries.Load(), Failed: l.failed.Load(), Failures: l.failures,
+		P50: all.ValueAtPercentile(50), P99: all.ValueAtPercentile(99), P999: all.ValueAtPercentile(99.9), Max: all.Max(),
 	}
 }

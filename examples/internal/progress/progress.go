@@ -1,4 +1,5 @@
-package main
+// Package progress shows a program's progress to whoever looks on.
+package progress
 
 import (
 	"fmt"
@@ -10,9 +11,9 @@ import (
 	"golang.org/x/term"
 )
 
-// progress tells what is going on: in a terminal on one line that is drawn again and again, elsewhere on a line
+// Progress tells what is going on: in a terminal on one line that is drawn again and again, elsewhere on a line
 // of its own every two seconds.
-type progress struct {
+type Progress struct {
 	out   io.Writer
 	width int // of the terminal; zero: there is none
 	quit  chan struct{}
@@ -23,8 +24,9 @@ type progress struct {
 	notes []string // not yet printed
 }
 
-func startProgress(out io.Writer) *progress {
-	p := &progress{out: out, quit: make(chan struct{}), done: make(chan struct{}), line: func() string { return "" }}
+// Start begins to tell on out.
+func Start(out io.Writer) *Progress {
+	p := &Progress{out: out, quit: make(chan struct{}), done: make(chan struct{}), line: func() string { return "" }}
 	interval := 2 * time.Second
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.width, interval = 80, 200*time.Millisecond
@@ -36,30 +38,30 @@ func startProgress(out io.Writer) *progress {
 	return p
 }
 
-// say shows a text until there is something else to show.
-func (p *progress) say(text string) { p.follow(func() string { return text }) }
+// Say shows a text until there is something else to show.
+func (p *Progress) Say(text string) { p.Follow(func() string { return text }) }
 
-// follow shows what line returns.
-func (p *progress) follow(line func() string) {
+// Follow shows what line returns.
+func (p *Progress) Follow(line func() string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.line = line
 }
 
-// note prints a line that stays. It only queues it, so that an event's handler may call it.
-func (p *progress) note(text string) {
+// Note prints a line that stays. It only queues it, so that an event's handler may call it.
+func (p *Progress) Note(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.notes = append(p.notes, text)
 }
 
-// stop ends it and clears the line.
-func (p *progress) stop() {
+// Stop ends it and clears the line.
+func (p *Progress) Stop() {
 	close(p.quit)
 	<-p.done
 }
 
-func (p *progress) run(interval time.Duration) {
+func (p *Progress) run(interval time.Duration) {
 	defer close(p.done)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -68,14 +70,14 @@ func (p *progress) run(interval time.Duration) {
 		select {
 		case <-tick.C:
 		case <-p.quit:
-			p.say("")
+			p.Say("")
 			p.draw()
 			return
 		}
 	}
 }
 
-func (p *progress) draw() {
+func (p *Progress) draw() {
 	p.mu.Lock()
 	line, notes := p.line, p.notes
 	p.notes = nil
@@ -93,7 +95,7 @@ func (p *progress) draw() {
 }
 
 // clear is what takes a terminal's line away.
-func (p *progress) clear() string {
+func (p *Progress) clear() string {
 	if p.width == 0 {
 		return ""
 	}

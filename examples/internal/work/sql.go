@@ -1,4 +1,4 @@
-package main
+package work
 
 import (
 	"context"
@@ -8,16 +8,16 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// sqlWork is the work on a *sql.DB, the same statements as in pgxWork.
-type sqlWork struct{ db func() *sql.DB }
+// SQL is the work on a *sql.DB, the one that DB returns at the moment; the statements are those of [Pgx].
+type SQL struct{ DB func() *sql.DB }
 
-func (w sqlWork) query(ctx context.Context) error {
+func (w SQL) Query(ctx context.Context) error {
 	var balance int64
-	return w.db().QueryRowContext(ctx, readSQL, anyAccount()).Scan(&balance)
+	return w.DB().QueryRowContext(ctx, readSQL, anyAccount()).Scan(&balance)
 }
 
-func (w sqlWork) transfer(ctx context.Context) error {
-	tx, err := w.db().BeginTx(ctx, nil)
+func (w SQL) Transfer(ctx context.Context) error {
+	tx, err := w.DB().BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (w sqlWork) transfer(ctx context.Context) error {
 	return tx.Commit()
 }
 
-func (w sqlWork) inside(ctx context.Context, tx *sql.Tx) error {
+func (w SQL) inside(ctx context.Context, tx *sql.Tx) error {
 	from, to := twoAccounts()
 	var balance int64
 	if err := tx.QueryRowContext(ctx, readSQL, from).Scan(&balance); err != nil {
@@ -41,12 +41,12 @@ func (w sqlWork) inside(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-func (w sqlWork) batch(ctx context.Context) error { return w.onConn(ctx, sendBatch) }
-func (w sqlWork) copy(ctx context.Context) error  { return w.onConn(ctx, copyEvents) }
+func (w SQL) Batch(ctx context.Context) error { return w.onConn(ctx, sendBatch) }
+func (w SQL) Copy(ctx context.Context) error  { return w.onConn(ctx, copyEvents) }
 
 // onConn reaches through to pgx for what database/sql does not know.
-func (w sqlWork) onConn(ctx context.Context, do func(context.Context, sender) error) error {
-	conn, err := w.db().Conn(ctx)
+func (w SQL) onConn(ctx context.Context, do func(context.Context, sender) error) error {
+	conn, err := w.DB().Conn(ctx)
 	if err != nil {
 		return err
 	}

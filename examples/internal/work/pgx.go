@@ -1,4 +1,4 @@
-package main
+package work
 
 import (
 	"context"
@@ -9,33 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// work is what the application does with its database, whatever pool is between them.
-type work interface {
-	query(context.Context) error
-	transfer(context.Context) error // a transaction
-	batch(context.Context) error
-	copy(context.Context) error
-}
-
-const (
-	// accounts are enough for transactions not to meet often.
-	accounts = 1000
-	// pause is what a transaction takes besides its statements: the application thinks. It is what keeps
-	// all connections busy without a machine at its limit.
-	pause = 10 * time.Millisecond
-	// copied is how many rows one copy carries.
-	copied = 20
-)
-
-const (
-	readSQL   = `SELECT balance FROM app.accounts WHERE id = $1`
-	changeSQL = `UPDATE app.accounts SET balance = balance + $2 WHERE id = $1`
-	eventSQL  = `INSERT INTO app.events (account_id, kind) VALUES ($1, $2)`
-)
-
-// pgxPool is what *pgxpool.Pool and *managedpool.Pool have in common, as far as it is used here: the same code
+// Pool is what *pgxpool.Pool and *managedpool.Pool have in common, as far as it is used here: the same code
 // works on both.
-type pgxPool interface {
+type Pool interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	Begin(ctx context.Context) (pgx.Tx, error)
 	sender
@@ -47,16 +23,16 @@ type sender interface {
 	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
 }
 
-// pgxWork is the work on a pool of pgx connections.
-type pgxWork struct{ pool pgxPool }
+// Pgx is the work on a pool of pgx connections.
+type Pgx struct{ Pool Pool }
 
-func (w pgxWork) query(ctx context.Context) error {
+func (w Pgx) Query(ctx context.Context) error {
 	var balance int64
-	return w.pool.QueryRow(ctx, readSQL, anyAccount()).Scan(&balance)
+	return w.Pool.QueryRow(ctx, readSQL, anyAccount()).Scan(&balance)
 }
 
-func (w pgxWork) transfer(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+func (w Pgx) Transfer(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, w.Pool, func(tx pgx.Tx) error {
 		from, to := twoAccounts()
 		var balance int64
 		if err := tx.QueryRow(ctx, readSQL, from).Scan(&balance); err != nil {
@@ -70,8 +46,8 @@ func (w pgxWork) transfer(ctx context.Context) error {
 	})
 }
 
-func (w pgxWork) batch(ctx context.Context) error { return sendBatch(ctx, w.pool) }
-func (w pgxWork) copy(ctx context.Context) error  { return copyEvents(ctx, w.pool) }
+func (w Pgx) Batch(ctx context.Context) error { return sendBatch(ctx, w.Pool) }
+func (w Pgx) Copy(ctx context.Context) error  { return copyEvents(ctx, w.Pool) }
 
 // execAll is the writing part of a transfer.
 func execAll(from, to int, exec func(sql string, args ...any) error) error {
@@ -102,7 +78,7 @@ func copyEvents(ctx context.Context, s sender) error {
 	return err
 }
 
-func anyAccount() int { return 1 + rand.IntN(accounts) }
+func anyAccount() int { return 1 + rand.IntN(Accounts) }
 
 // twoAccounts returns the lower first: transactions that lock in the same order do not end in a deadlock.
 func twoAccounts() (from, to int) {

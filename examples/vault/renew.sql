@@ -1,0 +1,2 @@
+-- renew.sql
+ALTER ROLE "{{name}}" VALID UNTIL '{{expiration}}';
