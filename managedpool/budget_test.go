@@ -71,18 +71,27 @@ func (c *counted) within(t *testing.T, budget int) {
 func TestResetKeepsBudget(t *testing.T) {
 	c := newCounted(t, nil, func(config *managedpool.Config) { config.MaxConns = 5 })
 	before := c.proxy.Total()
+	made := func() int { return c.proxy.Total() - before }
 	var resets sync.WaitGroup
 	resets.Go(func() {
-		for range 40 {
+		for until := time.Now().Add(20 * time.Second); made() < 40 && time.Now().Before(until); {
 			c.Reset()
 			<-time.After(25 * time.Millisecond)
 		}
 	})
-	c.hammer(10, time.Second)
-	resets.Wait()
+	over := make(chan struct{})
+	go func() { defer close(over); resets.Wait() }()
+	for hammering := true; hammering; {
+		c.hammer(10, 100*time.Millisecond)
+		select {
+		case <-over:
+			hammering = false
+		default:
+		}
+	}
 	c.within(t, 5+managedpool.DefaultHeadroom)
-	if made := c.proxy.Total() - before; made < 40 {
-		t.Errorf("%d connections made by 40 resets under load", made)
+	if n := made(); n < 40 {
+		t.Errorf("%d connections made by resets under load", n)
 	}
 }
 

@@ -24,6 +24,7 @@ type Source struct {
 
 	cache  *cache
 	direct direct
+	first  time.Duration // the ttl of the first look, at random, so that a fleet started together spreads; 0 afterwards
 }
 
 // direct is the last answer that was asked for past the cache.
@@ -54,7 +55,11 @@ func New(client Client, id string, opts *Options) (*Source, error) {
 	if opts != nil {
 		s.opts = *opts
 	}
-	return s, s.opts.complete()
+	if err := s.opts.complete(); err != nil {
+		return nil, err
+	}
+	s.first = minTTL + rand.N(s.opts.TTL)
+	return s, nil
 }
 
 // Calls tells how often Secrets Manager was asked.
@@ -83,7 +88,9 @@ func (s *Source) Fetch(ctx context.Context) (source.Credential, error) {
 	if err != nil {
 		return source.Credential{}, s.failure("GetSecretValue", err)
 	}
-	return s.credential(value, s.ttl(time.Now()))
+	c, err := s.credential(value, s.ttl(time.Now()))
+	s.first = 0
+	return c, err
 }
 
 // Alternates implements source.Alternates: it returns AWSPENDING, and AWSPREVIOUS if asked for, as far as they are there, may
@@ -186,10 +193,14 @@ func (s *Source) get(ctx context.Context, stage string) (*secretsmanager.GetSecr
 
 // ttl is the one that counts at a time.
 func (s *Source) ttl(now time.Time) time.Duration {
-	if s.client.schedule.near(now) {
+	switch {
+	case s.client.schedule.near(now):
 		return s.opts.RotationTTL
+	case s.first > 0:
+		return min(s.first, s.opts.TTL)
+	default:
+		return s.opts.TTL
 	}
-	return s.opts.TTL
 }
 
 // credential makes one of a version that is to be looked at again when ttl is over, or up to a quarter of it earlier, so
