@@ -319,6 +319,9 @@ func TestRevokedRole(t *testing.T) {
 		t.Error("no event tells of the revoked role")
 	}
 	t.Logf("%d operations failed before the revoked role was found", failures)
+	if failures > 2*poolSize {
+		t.Errorf("%d operations failed on %d connections", failures, poolSize)
+	}
 }
 
 // TestOrdinaryErrors: misspelt tables and missing grants are the application's own: no fetch, no login.

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// limiter lets something happen at most once in an interval. The zero time counts as long ago.
+// limiter lets something happen at most once in an interval. The zero time counts as long ago, and so does what a clock that
+// was set back puts into the future.
 type limiter struct {
 	interval time.Duration
 	last     atomic.Int64 // Unix nanoseconds
@@ -15,5 +16,6 @@ type limiter struct {
 func (l *limiter) allow() bool {
 	now := time.Now().UnixNano()
 	last := l.last.Load()
-	return now-last >= int64(l.interval) && l.last.CompareAndSwap(last, now)
+	since := now - last
+	return (since >= int64(l.interval) || since < 0) && l.last.CompareAndSwap(last, now)
 }

@@ -28,8 +28,8 @@ const (
 	roleCheckTimeout = time.Second
 )
 
-// begin reports whether the caller shall make a check, who then calls end. While somebody else makes one it waits: a
-// connection of a role that is gone must not be used once more for want of the verdict.
+// begin reports whether the caller shall make a check, who then calls end. While somebody else makes one it waits: the
+// verdict may be about his connection, too.
 func (c *roleCheck) begin() bool {
 	c.mu.Lock()
 	running := c.running
@@ -53,10 +53,16 @@ func (c *roleCheck) end() {
 
 // checkRole asks, on a connection that has come home after an error which a revoked role causes, whether its
 // role still exists: that of the session, not one that the application has set. It is one round trip; an ordinary error
-// costs no more.
+// costs no more. Where the turn is another's the suspicion stays, for the next time that the connection comes home.
 func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 	g := s.generation.Load()
-	if g.useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' || !p.roleCheck.begin() {
+	if g.useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' {
+		return
+	}
+	if !p.roleCheck.begin() {
+		if !g.useless() {
+			p.sessions.suspected(s)
+		}
 		return
 	}
 	defer p.roleCheck.end()

@@ -83,6 +83,7 @@ func (s *stepper) giveBack(c source.Credential) {
 // unchanged: the source still says what is in use.
 func (s *stepper) unchanged(c source.Credential, forced bool) {
 	s.dropCandidate()
+	s.confirm()
 	if s.trouble != nil && forced {
 		s.trouble.confirmed = true
 	}
@@ -90,7 +91,6 @@ func (s *stepper) unchanged(c source.Credential, forced bool) {
 	case s.trouble == nil:
 		s.failures = 0
 		s.lastErr = nil
-		s.confirm()
 		s.extend(c)
 		s.schedule(false)
 		s.conclude(nil)
@@ -104,7 +104,8 @@ func (s *stepper) unchanged(c source.Credential, forced bool) {
 	}
 }
 
-// confirm notes that what was adopted as an alternate is the source's own choice now.
+// confirm notes that what was adopted as an alternate is the source's own choice now. While the server refuses it, the pool is
+// told by what ends that.
 func (s *stepper) confirm() {
 	if !s.current.Alternate {
 		return
@@ -112,7 +113,9 @@ func (s *stepper) confirm() {
 	g := *s.current
 	g.Alternate = false
 	s.current = &g
-	s.do(extend{s.current})
+	if s.trouble == nil {
+		s.do(extend{s.current})
+	}
 	s.emit(rekey.ConfirmedEvent{Generation: g.ID, Version: g.Credential.Version})
 }
 
@@ -169,6 +172,9 @@ func (s *stepper) renewed(in renewed) {
 	s.op = opNone
 	s.leaseTried = true
 	c := s.sameLease(in.credential)
+	if in.err == nil && s.shortens(c) {
+		s.extend(c)
+	}
 	switch {
 	case in.err == nil && (c.Version != s.current.Credential.Version || s.reached(s.policy.NotAfter(c))):
 		in.err = &rekey.FetchError{Op: "renew", Err: errors.New("the lease in hand was not extended")}
@@ -198,6 +204,12 @@ func (s *stepper) renewed(in renewed) {
 		return
 	}
 	s.conclude(s.fetchErr)
+}
+
+// shortens reports whether c is the login in use with an earlier end, which is the one that counts: the issuer may be about
+// to end it.
+func (s *stepper) shortens(c source.Credential) bool {
+	return s.inUse(c.Version) && !c.ExpiresAt.IsZero() && c.ExpiresAt.Before(s.current.Credential.ExpiresAt)
 }
 
 // renewFailed: fetching comes next, unless that was tried before.

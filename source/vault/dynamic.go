@@ -10,15 +10,15 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
-	"golang.org/x/time/rate"
 
 	"github.com/rekeyhq/rekey/source"
 )
 
 // DynamicOptions are the settings of a [Dynamic]. The zero value is usable.
 type DynamicOptions struct {
-	// Increment is what a renewal asks for. Defaults to 0: the life that the lease was given first. Vault grants whole
-	// seconds, and never more than the role's max_ttl after the lease was made.
+	// Increment is how long a lease shall live after its renewal, in whole seconds. Less than what is left of it is not
+	// asked for: that would shorten it. Vault grants no more than the role's max_ttl after the lease was made. Defaults to
+	// 0: the life that the lease was given first.
 	Increment time.Duration
 
 	// Burst is how many database users may be asked for at once, whatever the reason, before the source limits itself to
@@ -48,16 +48,6 @@ type Dynamic struct {
 	life   time.Duration    // of the last one that was made
 }
 
-// renewPath extends a lease.
-const renewPath = "sys/leases/renew"
-
-// lease is what is known of a lease besides the credential.
-type lease struct {
-	token *token
-	life  time.Duration // that it was given first
-	end   time.Time
-}
-
 // Dynamic returns a source of new database users: role of the database engine at mount, which is "database" for most.
 // A nil opts means the defaults.
 func (l *Login) Dynamic(mount, role string, opts *DynamicOptions) (*Dynamic, error) {
@@ -69,8 +59,8 @@ func (l *Login) Dynamic(mount, role string, opts *DynamicOptions) (*Dynamic, err
 	if opts != nil {
 		d.opts = *opts
 	}
-	if d.opts.Increment < 0 || d.opts.Increment > 0 && d.opts.Increment < time.Second {
-		return nil, fmt.Errorf("vault: DynamicOptions.Increment must be at least a second, is %v", d.opts.Increment)
+	if d.opts.Increment < 0 || d.opts.Increment%time.Second != 0 {
+		return nil, fmt.Errorf("vault: DynamicOptions.Increment must be whole seconds, is %v", d.opts.Increment)
 	}
 	if d.opts.Burst < 0 {
 		return nil, fmt.Errorf("vault: DynamicOptions.Burst must not be negative, is %d", d.opts.Burst)
@@ -86,7 +76,10 @@ func (l *Login) Dynamic(mount, role string, opts *DynamicOptions) (*Dynamic, err
 // When ctx ends, Fetch returns, but its request goes on for up to fifteen seconds, because one that is cut off within Vault
 // may leave a user without a lease. The next Fetch gets what came too late for this one, or it is revoked.
 func (d *Dynamic) Fetch(ctx context.Context) (source.Credential, error) {
-	made, ok := d.lender.left()
+	if err := d.login.open(); err != nil {
+		return source.Credential{}, err
+	}
+	made, ok := d.lender.takeSpare()
 	if !ok {
 		var err error
 		if made, err = d.borrow(ctx); err != nil {
@@ -100,59 +93,57 @@ func (d *Dynamic) Fetch(ctx context.Context) (source.Credential, error) {
 
 // borrow has a lease made.
 func (d *Dynamic) borrow(ctx context.Context) (made loan, err error) {
-	if err := d.users.take(d.path); err != nil {
-		return loan{}, err
-	}
-	err = d.login.with(ctx, d.lately(), func(t *token) error {
+	err = d.login.with(ctx, d.lastLife(), func(t *token) error {
+		if err := d.users.take(d.path); err != nil {
+			return err
+		}
 		made, err = d.lender.lend(ctx, t)
 		return err
 	})
 	return made, err
 }
 
-// Renew implements source.Renewer: it extends c's lease. Where Vault grants much less than was asked for, because the role's
+// Renew implements source.Renewer: it extends c's lease. Where Vault grants less than was asked for, because the role's
 // max_ttl or the token's end is near, RefreshAfter says that it is time for a new user.
 func (d *Dynamic) Renew(ctx context.Context, c source.Credential) (source.Credential, error) {
 	known := d.lookUp(c)
-	want := d.opts.Increment
-	if want == 0 {
-		want = known.life
-	}
-	body := map[string]any{"lease_id": c.Version}
-	if want > 0 {
-		body["increment"] = int(want / time.Second)
-	}
+	want := d.increment(known)
 	var (
 		asked  time.Time
 		secret *api.Secret
 	)
-	err := d.login.with(ctx, max(want, d.lately()), func(t *token) (err error) {
+	err := d.login.with(ctx, max(want, d.lastLife()), func(t *token) (err error) {
 		if known.token == nil {
 			known.token = t
 		}
 		asked = time.Now()
-		secret, err = t.send(ctx, "renew", http.MethodPut, renewPath, body)
+		secret, err = t.send(ctx, "renew", http.MethodPut, renewPath, map[string]any{
+			"lease_id": c.Version, "increment": int(want / time.Second), // 0: as the role says
+		})
 		return err
 	})
 	if err != nil {
 		return source.Credential{}, err
 	}
 	if secret == nil || secret.LeaseDuration <= 0 {
-		return source.Credential{}, failure("renew", renewPath, d.login.base.Address(), errors.New("the lease was not extended"))
+		return source.Credential{}, d.login.failure("renew", renewPath, errors.New("the lease was not extended"))
 	}
-	granted := time.Duration(secret.LeaseDuration) * time.Second
-	end := asked.Add(granted).Round(0)
-	if granted < want {
-		end = end.Add(-time.Second) // cut off at max_ttl, and told in whole seconds, rounded up
-	}
-	c.ExpiresAt = known.token.capped(end)
-	c.RefreshAfter = time.Time{}
-	if granted < want || c.ExpiresAt.Sub(asked.Round(0)) < want*3/4 {
-		c.RefreshAfter = asked.Round(0)
-	}
-	known.end = c.ExpiresAt
-	d.remember(c, known)
+	c = known.renewed(c, asked, time.Duration(secret.LeaseDuration)*time.Second, want)
+	d.update(c)
 	return c, nil
+}
+
+// increment is how long the lease shall live after a renewal.
+func (d *Dynamic) increment(known lease) time.Duration {
+	want := d.opts.Increment
+	if want == 0 {
+		want = known.life
+	}
+	if !known.end.IsZero() {
+		left := time.Until(known.end)
+		want = max(want, (left + time.Second - 1).Truncate(time.Second))
+	}
+	return want
 }
 
 // Retire implements source.Retirer: it revokes c's lease, and returns when the database user is gone.
@@ -176,8 +167,8 @@ func (d *Dynamic) Retire(ctx context.Context, c source.Credential) error {
 	return err
 }
 
-// lately returns how long the lease lives that was made last; 0: none was.
-func (d *Dynamic) lately() time.Duration {
+// lastLife returns how long the lease lives that was made last; 0: none was.
+func (d *Dynamic) lastLife() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.life
@@ -197,6 +188,16 @@ func (d *Dynamic) remember(c source.Credential, known lease) {
 	d.life = known.life
 }
 
+// update notes the new end of c's lease, if it is a known one.
+func (d *Dynamic) update(c source.Credential) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known, ok := d.leases[c.Version]; ok {
+		known.end = c.ExpiresAt
+		d.leases[c.Version] = known
+	}
+}
+
 func (d *Dynamic) lookUp(c source.Credential) lease {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -209,36 +210,11 @@ func (d *Dynamic) forget(c source.Credential) {
 	delete(d.leases, c.Version)
 }
 
-// userLimit keeps a source from making users in a loop, whoever asks and why.
-type userLimit struct{ limiter *rate.Limiter }
-
-const (
-	userBurst    = 10
-	userInterval = 6 * time.Second // ten a minute: many times what a lease of a minute needs
-)
-
-func newUserLimit(burst int) userLimit {
-	return userLimit{rate.NewLimiter(rate.Every(userInterval), burst)}
-}
-
-// fit lets leases of less than a minute be replaced as often as they need it.
-func (u userLimit) fit(life time.Duration) {
-	u.limiter.SetLimit(rate.Every(min(userInterval, life/10)))
-}
-
-func (u userLimit) take(path string) error {
-	r := u.limiter.Reserve()
-	wait := r.Delay()
-	if wait == 0 {
-		return nil
-	}
-	r.Cancel()
-	return fmt.Errorf("vault: read %s: not asked for: too many users were made lately; the next may be in %v",
-		path, wait.Round(time.Millisecond))
-}
-
 var _ interface {
 	source.Source
 	source.Renewer
 	source.Retirer
 } = (*Dynamic)(nil)
+
+// renewPath extends a lease.
+const renewPath = "sys/leases/renew"

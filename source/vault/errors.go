@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,16 +12,13 @@ import (
 	"github.com/rekeyhq/rekey/source"
 )
 
-// ErrClosed is what requests fail with after Login.Close. Trying again does not help.
-var ErrClosed = errors.New("vault: login is closed")
-
 // Error is a request that failed. Its text says what to do, and holds no secret.
 type Error struct {
 	Op      string // "read", "renew", "revoke", "log in", "renew token", "look up token", "revoke token"
 	Path    string // of the API, below /v1/; empty where an auth method chooses it
 	Address string // Vault's
 	Status  int    // of HTTP; 0: there was no answer
-	Err     error  // Vault's own words, or why there was no answer
+	Err     error  // Vault's own words, or why there was no answer, or none of use
 }
 
 func (e *Error) Error() string {
@@ -30,7 +28,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " %s", e.Path)
 	}
 	fmt.Fprintf(&b, " at %s", e.Address)
-	if e.Status != 0 {
+	if e.Status != 0 && e.Status != http.StatusOK {
 		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
 	}
 	fmt.Fprintf(&b, ": %v", e.Err)
@@ -48,7 +46,7 @@ func (e *Error) hint() string {
 	switch {
 	case e.Status == http.StatusForbidden && strings.HasPrefix(e.Op, "log in"):
 		return "is the login allowed, and the auth method's role right?"
-	case e.Status == http.StatusForbidden && e.Op == "read":
+	case e.Status == http.StatusForbidden && (e.Op == "read" || e.Op == "look up token"):
 		return "the token's policy must allow to read this path"
 	case e.Status == http.StatusForbidden:
 		return "the token's policy must allow to update this path"
@@ -56,7 +54,7 @@ func (e *Error) hint() string {
 		return "is the engine mounted there, and does the secret exist?"
 	case e.Status == http.StatusServiceUnavailable:
 		return "Vault is sealed, or has no active node"
-	case e.Status == 0:
+	case e.Status == 0 && !errors.Is(e.Err, context.Canceled) && !errors.Is(e.Err, context.DeadlineExceeded):
 		return "is VAULT_ADDR right, and Vault up?"
 	default:
 		return ""
@@ -85,6 +83,16 @@ func failure(op, path, address string, err error) error {
 		return source.Permanent(e)
 	}
 	return e
+}
+
+// unusable describes an answer that nothing can be made of. It returns a *Error. Somebody must change something, unless it was
+// not Vault that has answered.
+func unusable(op, path, address string, err error) error {
+	e := &Error{Op: op, Path: path, Address: address, Status: http.StatusOK, Err: err}
+	if errors.Is(err, errNotVault) {
+		return e
+	}
+	return source.Permanent(e)
 }
 
 // wordsOf returns what Vault says, in one line.

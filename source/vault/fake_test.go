@@ -86,6 +86,9 @@ func (f *fake) wasCutOff(what string) bool {
 }
 
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	in := request{method: r.Method, path: r.URL.Path[len("/v1/"):], token: r.Header.Get("X-Vault-Token"), at: time.Now()}
 	if r.Body != nil {
 		json.NewDecoder(r.Body).Decode(&in.body)

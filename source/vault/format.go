@@ -4,11 +4,11 @@ import "fmt"
 
 // Format writes where the login is, for every verb: its insides change while they are read, and hold tokens.
 func (l *Login) Format(f fmt.State, _ rune) {
-	if l == nil || l.base == nil {
+	if l == nil {
 		fmt.Fprint(f, "vault.Login{}")
 		return
 	}
-	fmt.Fprintf(f, "vault.Login{address: %s}", l.base.Address())
+	fmt.Fprintf(f, "vault.Login{address: %s}", l.address)
 }
 
 // Format writes what the source reads, for every verb.

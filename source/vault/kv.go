@@ -66,7 +66,7 @@ func (k *KV) Fetch(ctx context.Context) (source.Credential, error) {
 	}
 	c, err := k.parse(secret)
 	if err != nil {
-		return source.Credential{}, source.Permanent(failure("read", k.path, k.login.base.Address(), err))
+		return source.Credential{}, k.login.unusable("read", k.path, err)
 	}
 	return c, nil
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hashicorp/vault/api"
+
 	"github.com/rekeyhq/rekey/internal/fields"
 	"github.com/rekeyhq/rekey/source"
 )
@@ -36,8 +38,8 @@ func newLender(login *Login, path string) *lender {
 	return &lender{login: login, path: path, spare: make(chan loan)}
 }
 
-// left returns a loan that came too late for somebody else, if there is one.
-func (l *lender) left() (loan, bool) {
+// takeSpare returns a loan that came too late for somebody else, if there is one.
+func (l *lender) takeSpare() (loan, bool) {
 	select {
 	case late := <-l.spare:
 		return late, true
@@ -54,7 +56,7 @@ func (l *lender) lend(ctx context.Context, t *token) (loan, error) {
 	}
 	answers, gone := make(chan answer), make(chan struct{})
 	late, cutOff := context.WithCancel(context.Background())
-	err := l.login.background(ctx, func(ctx context.Context) {
+	err := l.begin(ctx, func(ctx context.Context) {
 		defer cutOff()
 		made, err := l.ask(ctx, late, t)
 		select {
@@ -72,12 +74,32 @@ func (l *lender) lend(ctx context.Context, t *token) (loan, error) {
 	case a := <-answers:
 		return a.loan, a.err
 	case other := <-l.spare:
-		time.AfterFunc(lateLimit, cutOff)
+		endAfter(lateLimit, late, cutOff)
 		return other, nil
 	case <-ctx.Done():
-		time.AfterFunc(lateLimit, cutOff)
-		return loan{}, l.failure(context.Cause(ctx))
+		endAfter(lateLimit, late, cutOff)
+		return loan{}, l.login.failure("read", l.path, context.Cause(ctx))
 	}
+}
+
+// begin starts a request, unless the time for it is over.
+func (l *lender) begin(ctx context.Context, work func(context.Context)) error {
+	l.login.mu.Lock()
+	defer l.login.mu.Unlock()
+	switch {
+	case l.login.closed:
+		return ErrClosed
+	case ctx.Err() != nil:
+		return l.login.failure("read", l.path, context.Cause(ctx))
+	}
+	l.login.background(ctx, work)
+	return nil
+}
+
+// endAfter ends ctx by cancel after a while, if it has not ended by then.
+func endAfter(d time.Duration, ctx context.Context, cancel context.CancelFunc) {
+	timer := time.AfterFunc(d, cancel)
+	context.AfterFunc(ctx, func() { timer.Stop() })
 }
 
 // ask makes the request, until ctx or late ends.
@@ -91,20 +113,30 @@ func (l *lender) ask(ctx, late context.Context, t *token) (loan, error) {
 	case err != nil:
 		return loan{}, err
 	case secret == nil:
-		return loan{}, l.failure(errNotVault)
-	case secret.LeaseID == "" || secret.LeaseDuration <= 0:
-		return loan{}, source.Permanent(l.failure(errors.New("the answer has no lease: is it a dynamic role of the database engine?")))
+		return loan{}, l.login.unusable("read", l.path, errNotVault)
+	case secret.LeaseID == "":
+		return loan{}, l.login.unusable("read", l.path, errNoLease)
 	}
-	made := loan{lease: lease{token: t, life: time.Duration(secret.LeaseDuration) * time.Second}}
-	c, err := credentialOf(secret.Data, fields.Names{})
-	c.Version = secret.LeaseID
-	c.IssuedAt = asked.Round(0)
-	c.ExpiresAt = t.capped(asked.Add(made.lease.life).Round(0))
-	made.credential, made.lease.end = c, c.ExpiresAt
-	if err != nil {
-		return loan{}, source.Permanent(l.failure(errors.Join(err, l.giveBack(ctx, made)))) // of no use to anybody
+	made, err := loanOf(secret, t, asked)
+	if err != nil { // it is of no use to anybody
+		return loan{}, l.login.unusable("read", l.path, errors.Join(err, l.giveBack(ctx, made)))
 	}
 	return made, nil
+}
+
+var errNoLease = errors.New("the answer has no lease: is it a dynamic role of the database engine?")
+
+// loanOf makes a loan of an answer.
+func loanOf(secret *api.Secret, t *token, asked time.Time) (loan, error) {
+	life := time.Duration(secret.LeaseDuration) * time.Second
+	c, err := credentialOf(secret.Data, fields.Names{})
+	if life <= 0 {
+		err = errors.New("the lease has no duration")
+	}
+	c.Version = secret.LeaseID
+	c.IssuedAt = asked.Round(0)
+	c.ExpiresAt = t.capped(asked.Add(life).Round(0))
+	return loan{credential: c, lease: lease{token: t, life: life, end: c.ExpiresAt}}, err
 }
 
 // offer keeps what came too late, for a while.
@@ -134,10 +166,6 @@ func (l *lender) giveBack(ctx context.Context, made loan) error {
 	defer cancel()
 	_, err := made.lease.token.send(ctx, "revoke", http.MethodPut, revokePath, revocation(made.credential))
 	return err
-}
-
-func (l *lender) failure(err error) error {
-	return failure("read", l.path, l.login.base.Address(), err)
 }
 
 // revokePath takes back a lease.

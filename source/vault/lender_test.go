@@ -30,6 +30,7 @@ func TestLateLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.slowLeases(time.Hour, 2*time.Second)
+		f.on(revokeSelf, always(answer{status: 204}))
 		login := newLogin(t, f, f.logsIn(2*time.Hour, true), nil)
 		src := dynamic(t, login, nil)
 		began := time.Now()
@@ -58,9 +59,7 @@ func TestLateLease(t *testing.T) {
 		if r, err := src.Renew(t.Context(), c); err != nil || !r.RefreshAfter.IsZero() {
 			t.Errorf("%+v, %v", r, err)
 		}
-		if err := login.Close(); err == nil {
-			t.Error("the fake does not know how to revoke a token")
-		}
+		must(t, login.Close())
 	})
 }
 
@@ -201,4 +200,40 @@ func TestToldToComeTooLate(t *testing.T) {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 	})
+}
+
+// TestEndedContextMakesNoUser: nothing is begun for whoever has gone already.
+func TestEndedContextMakesNoUser(t *testing.T) {
+	f := newFake()
+	f.leases(time.Hour)
+	src := dynamic(t, newLogin(t, f, f.logsIn(2*time.Hour, true), nil), nil)
+	fetch(t, src)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		if _, err := src.Fetch(ctx); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if n := f.count(readCreds); n != 1 {
+		t.Errorf("%d users", n)
+	}
+}
+
+// TestLeaseOfNoUse: a lease that nobody can use is given back.
+func TestLeaseOfNoUse(t *testing.T) {
+	for name, body := range map[string]map[string]any{
+		"no duration": {"lease_id": "database/creds/app/1", "lease_duration": 0, "data": map[string]any{"username": "u", "password": "planted"}},
+		"no password": {"lease_id": "database/creds/app/1", "lease_duration": 60, "data": map[string]any{"username": "u"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.on(readCreds, always(answer{status: 200, body: body}))
+			f.on(revokeLease, always(answer{status: 204}))
+			_, err := dynamic(t, newLogin(t, f, f.logsIn(time.Hour, true), nil), nil).Fetch(t.Context())
+			if !source.IsPermanent(err) || f.count(revokeLease) != 1 || strings.Contains(err.Error(), "VAULT_ADDR") {
+				t.Errorf("%d revoked; %v", f.count(revokeLease), err)
+			}
+		})
+	}
 }

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -205,8 +206,8 @@ func TestStaticRole(t *testing.T) {
 			t.Errorf("asked %d times in an hour for one that is late", asked)
 		}
 		// The clock of the role starts anew before the password changes, or after.
-		ttl = 60
-		if c := fetch(t, src); c.Version != first.Version || !c.RefreshAfter.Equal(time.Now().Add(61*time.Second)) {
+		ttl = 3600
+		if c := fetch(t, src); c.Version != first.Version || c.RefreshAfter.After(time.Now().Add(time.Minute)) {
 			t.Errorf("%+v", c)
 		}
 		rotated = "2026-11-23T11:00:00Z"
@@ -223,6 +224,39 @@ func TestStaticRole(t *testing.T) {
 		}
 	})
 }
+
+// TestStaticRoleWithSchedule: its clock starts anew when the schedule says, seconds before the password changes. The password
+// is found within a second or two, and not a period later.
+func TestStaticRoleWithSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const period, delay = time.Minute, 3 * time.Second
+		f := newFake()
+		began := time.Now()
+		f.static(func() (string, string, int) {
+			age := time.Since(began)
+			n := int((age - delay) / period)
+			return planted(n), began.Add(time.Duration(n) * period).Format(time.RFC3339), int((period - age%period) / time.Second)
+		})
+		src, err := newLogin(t, f, f.logsIn(24*time.Hour, true), nil).Static("database", "app")
+		must(t, err)
+		last, asked := "", 0
+		for time.Since(began) < 20*period {
+			c := fetch(t, src)
+			if late := time.Since(began) % period; c.Version != last && last != "" && (late < delay || late > delay+2*time.Second) {
+				t.Errorf("found %v after it was due", late)
+			}
+			last = c.Version
+			asked++
+			time.Sleep(time.Until(c.RefreshAfter))
+		}
+		if asked > 20*6 {
+			t.Errorf("asked %d times for 20 passwords", asked)
+		}
+	})
+}
+
+// planted numbers passwords that no text may show.
+func planted(n int) string { return fmt.Sprintf("planted-%d", n) }
 
 // TestKV: both engines, names, and what is not a secret of this kind.
 func TestKV(t *testing.T) {

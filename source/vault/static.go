@@ -19,7 +19,7 @@ type Static struct {
 
 	mu   sync.Mutex // guards what follows
 	last string     // the Version that was told last
-	over time.Time  // since when its successor is overdue; zero: it is not
+	due  time.Time  // when its successor is expected
 }
 
 // Static returns a source of the password of a static role of the database engine at mount.
@@ -50,33 +50,32 @@ func (s *Static) Fetch(ctx context.Context) (source.Credential, error) {
 	}
 	c, err := credentialOf(secret.Data, fields.Names{})
 	if err != nil {
-		return source.Credential{}, source.Permanent(failure("read", s.path, s.login.base.Address(), err))
+		return source.Credential{}, s.login.unusable("read", s.path, err)
 	}
 	rotated, _ := secret.Data["last_vault_rotation"].(string) // left out where Vault has not rotated yet
 	c.Version = versionOf(rotated, c)
 	ttl, err := seconds(secret.Data["ttl"])
 	if err != nil {
-		return source.Credential{}, source.Permanent(failure("read", s.path, s.login.base.Address(), err))
+		return source.Credential{}, s.login.unusable("read", s.path, err)
 	}
 	c.RefreshAfter = s.next(c.Version, ttl, asked.Round(0))
 	return c, nil
 }
 
-// next returns when to look for the password that comes after version.
+// next returns when to look for the password that comes after version. Once the time for that has come, the password is late
+// until the version changes, whatever Vault says: the ttl of a role with a schedule starts anew seconds before the
+// password changes.
 func (s *Static) next(version string, ttl time.Duration, asked time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if version != s.last {
-		s.last, s.over = version, time.Time{}
+	if due := asked.Add(ttl); version != s.last || due.Before(s.due) {
+		s.last, s.due = version, due
 	}
-	if ttl > 0 {
-		s.over = time.Time{}
-		return asked.Add(ttl + staticGrace)
+	late := asked.Sub(s.due)
+	if late < 0 {
+		return s.due.Add(staticGrace)
 	}
-	if s.over.IsZero() {
-		s.over = asked
-	}
-	return asked.Add(min(staticPatience, max(staticGrace, asked.Sub(s.over)/10)))
+	return asked.Add(min(staticPatience, max(staticGrace, late/10)))
 }
 
 // seconds reads a number of seconds.

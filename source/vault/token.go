@@ -12,8 +12,9 @@ import (
 
 // token is one token of Vault's, and a client that uses it.
 type token struct {
-	client *api.Client
-	own    bool // made by a login of ours
+	client  *api.Client
+	address string // Vault's, as it may be shown
+	own     bool   // made by a login of ours
 
 	mu        sync.Mutex    // guards the rest
 	end       time.Time     // zero: it does not end
@@ -22,8 +23,8 @@ type token struct {
 }
 
 // newToken returns a token whose life was told by an answer to what was asked then.
-func newToken(client *api.Client, own bool, life time.Duration, renewable bool, asked time.Time) *token {
-	t := &token{client: client, own: own, full: life}
+func newToken(client *api.Client, address string, own bool, life time.Duration, renewable bool, asked time.Time) *token {
+	t := &token{client: client, address: address, own: own, full: life}
 	t.renewable = renewable && !t.batch()
 	t.lives(life, asked)
 	return t
@@ -83,10 +84,38 @@ func (t *token) renew(ctx context.Context) error {
 		return err
 	}
 	if secret != nil && secret.Auth != nil {
-		t.lives(time.Duration(secret.Auth.LeaseDuration)*time.Second, asked)
-		t.cutShort(time.Now())
+		granted := time.Duration(secret.Auth.LeaseDuration) * time.Second
+		t.lives(granted, asked)
+		t.noteCut(granted)
 	}
 	return nil
+}
+
+const lookUpPath = "auth/token/lookup-self"
+
+// lookUp finds out how long the token lives. One that is forbidden to look itself up is taken for one without an end.
+func (t *token) lookUp(ctx context.Context) error {
+	asked := time.Now()
+	secret, err := t.send(ctx, "look up token", http.MethodGet, lookUpPath, nil)
+	switch {
+	case statusOf(err) == http.StatusForbidden:
+		return nil
+	case err != nil:
+		return err
+	}
+	life, err := secret.TokenTTL()
+	if err != nil {
+		return unusable("look up token", lookUpPath, t.address, errNotVault)
+	}
+	t.full = life
+	t.lives(life, asked)
+	return nil
+}
+
+// denied reports whether Vault denies the token everything, or at least to look itself up.
+func (t *token) denied(ctx context.Context) bool {
+	_, err := t.send(ctx, "look up token", http.MethodGet, lookUpPath, nil)
+	return statusOf(err) == http.StatusForbidden
 }
 
 func (t *token) mayRenew() bool {
@@ -95,12 +124,11 @@ func (t *token) mayRenew() bool {
 	return t.renewable
 }
 
-// cutShort remembers of a token that was just renewed, and got much less than its first life, that no renewal helps it any
-// more.
-func (t *token) cutShort(now time.Time) {
+// noteCut remembers of a token that was renewed, and got much less than its first life, that no renewal helps it any more.
+func (t *token) noteCut(granted time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.end.IsZero() && t.end.Sub(now.Round(0)) < t.full*3/4 {
+	if granted > 0 && granted < t.full*3/4 {
 		t.renewable = false
 	}
 }
@@ -118,7 +146,7 @@ func (t *token) send(ctx context.Context, op, method, path string, body any) (*a
 	request := t.client.NewRequest(method, "/v1/"+path)
 	if body != nil {
 		if err := request.SetJSONBody(body); err != nil {
-			return nil, failure(op, path, t.client.Address(), err)
+			return nil, failure(op, path, t.address, err)
 		}
 	}
 	//lint:ignore SA1019 the methods that replace it turn a 404 into an empty answer
@@ -127,14 +155,14 @@ func (t *token) send(ctx context.Context, op, method, path string, body any) (*a
 		defer response.Body.Close()
 	}
 	if err != nil {
-		return nil, failure(op, path, t.client.Address(), err)
+		return nil, failure(op, path, t.address, err)
 	}
 	if response.StatusCode == http.StatusNoContent {
 		return nil, nil
 	}
 	secret, err := api.ParseSecret(response.Body)
 	if err != nil {
-		return nil, failure(op, path, t.client.Address(), errNotVault)
+		return nil, unusable(op, path, t.address, errNotVault)
 	}
 	return secret, nil
 }
