@@ -20,6 +20,8 @@ type generation struct {
 	ended atomic.Bool // its not-after has passed: nothing may use it any more
 	late  atomic.Bool // its hand-over has taken too long: pace gives way
 
+	disabled atomic.Bool // its role may not log in any more: the source was asked, and its hand-over will have no pace
+
 	warned bool // that it takes very long; belongs to ends
 
 	// The rest is guarded by the registry's lock.

@@ -149,6 +149,9 @@ func (p *Pool) watchErrors(next pgconn.PgErrorHandler, s *session) pgconn.PgErro
 	return func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		switch {
 		case mayMeanRevoked(err.Code):
+			if err.Code == insufficientPrivilege {
+				s.denied.Store(true)
+			}
 			p.sessions.suspected(s)
 		case err.Code == adminShutdown && s.conn.Load() != nil:
 			p.pings.kick()

@@ -16,6 +16,7 @@ type reports struct {
 
 	mu       sync.Mutex // guards the fields below
 	distrust *distrust
+	ask      bool // the source for another login
 	warnings []rekey.WarningEvent
 }
 
@@ -51,12 +52,23 @@ func (r *reports) inUse(d drainState) {
 	r.kick()
 }
 
+// disabled reports a role that may not log in any more.
+func (r *reports) disabled() {
+	r.mu.Lock()
+	r.ask = true
+	r.mu.Unlock()
+	r.kick()
+}
+
 // deliver tells what there is to tell: a revoked role, warnings, and generations that have no session left.
 func (r *reports) deliver() {
 	r.mu.Lock()
-	d, warnings := r.distrust, r.warnings
-	r.distrust, r.warnings = nil, nil
+	d, ask, warnings := r.distrust, r.ask, r.warnings
+	r.distrust, r.ask, r.warnings = nil, false, nil
 	r.mu.Unlock()
+	if ask {
+		r.pool.engine.Ask()
+	}
 	for _, w := range warnings {
 		r.pool.engine.Tell(w)
 	}

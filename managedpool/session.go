@@ -18,6 +18,7 @@ type session struct {
 
 	conn     atomic.Pointer[pgconn.PgConn] // set when a pool's connection has adopted the session
 	suspect  atomic.Bool                   // the server sent an error that a revoked role causes
+	denied   atomic.Bool                   // and one of them was about a missing grant
 	held     atomic.Bool                   // the pool itself has taken the connection: no hook of the user runs
 	pooled   atomic.Bool                   // its connection has been made, AfterConnect and all
 	leaving  atomic.Bool                   // told to go

@@ -18,6 +18,9 @@ type target struct{ *Pool }
 // Publish makes g the login of every session made from now on, and begins the hand-over.
 func (p target) Publish(g *refresh.Generation) {
 	next, first := p.adopted(g)
+	if before := p.current(); before.disabled.Load() {
+		before.late.Store(true)
+	}
 	next.snapshot.Store(g)
 	takeOver := !p.options.ReplaceSameLogin
 	moved := p.swap(next)

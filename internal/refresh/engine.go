@@ -179,6 +179,9 @@ func (e *Engine) Drained(g *Generation, cancelled int, took time.Duration) {
 	}
 }
 
+// Ask asks the source now, and waits for nothing.
+func (e *Engine) Ask() { e.post(ask{force: true, fresh: true}, false) }
+
 // Refresh asks the source now and waits until the refresh has come to an end.
 func (e *Engine) Refresh(ctx context.Context) error {
 	handled := make(chan uint64, 1)
@@ -468,11 +471,16 @@ func (e *Engine) verify(ctx context.Context, c source.Credential, inUse *Generat
 	return verified{err: verifyError(c.Version, err), took: time.Since(began)}
 }
 
-// fetchTimeout leaves time for another attempt before the credential in use ends.
+// fetchTimeout leaves time for another attempt before the credential in use ends. Where that is of no use any more, a source
+// that is slow is given the time that it needs.
 func (e *Engine) fetchTimeout() time.Duration {
-	g := e.View().Current
-	if g == nil || g.NotAfter.IsZero() {
+	v := e.View()
+	g := v.Current
+	switch {
+	case g == nil || g.NotAfter.IsZero():
 		return e.config.FetchTimeout
+	case v.Expired || v.Refused != nil:
+		return min(e.config.FetchTimeout, patientFetchTimeout)
 	}
 	left := e.config.Policy.Slack(g.Credential)
 	if until := time.Until(g.NotAfter); until > 0 {
@@ -481,8 +489,12 @@ func (e *Engine) fetchTimeout() time.Duration {
 	return max(minFetchTimeout, min(e.config.FetchTimeout, left/3))
 }
 
-// minFetchTimeout is what a source is given however short a lease is.
-const minFetchTimeout = 250 * time.Millisecond
+const (
+	// minFetchTimeout is what a source is given however short a lease is.
+	minFetchTimeout = 250 * time.Millisecond
+	// patientFetchTimeout is what it is given when there is no login that works.
+	patientFetchTimeout = 5 * time.Second
+)
 
 // normal fills in what a source may leave out.
 func (e *Engine) normal(c source.Credential, asked time.Time) source.Credential {

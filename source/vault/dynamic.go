@@ -23,7 +23,7 @@ type DynamicOptions struct {
 
 	// Burst is how many database users may be asked for at once, whatever the reason, before the source limits itself to
 	// one in six seconds, or in a tenth of a lease that lives less than a minute. Defaults to 10. It is a safety net: a
-	// pool needs one or two.
+	// pool needs one or two. Pools that share the source share it.
 	Burst int
 
 	// KeepDrained, KeepRefused and KeepLast leave leases to their own end: those that no connection uses any more, those

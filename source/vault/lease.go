@@ -22,7 +22,7 @@ func (l lease) renewed(c source.Credential, asked time.Time, granted, want time.
 	}
 	c.ExpiresAt = l.token.capped(end)
 	c.RefreshAfter = time.Time{}
-	if granted < want || c.ExpiresAt.Sub(asked) < want*3/4 {
+	if granted < want || c.ExpiresAt.Sub(asked) < want*3/4 && l.token.own && !l.token.mayRenew() {
 		c.RefreshAfter = asked
 	}
 	return c

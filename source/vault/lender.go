@@ -30,7 +30,7 @@ type loan struct {
 const (
 	// lateLimit is how long a request goes on for nobody.
 	lateLimit = 15 * time.Second
-	// spareLimit is how long a loan is kept for whoever asks next; a short one is kept for a quarter of its life.
+	// spareLimit is how long a loan is kept for whoever asks next, while half of its life is left.
 	spareLimit = 10 * time.Second
 )
 
@@ -62,6 +62,9 @@ func (l *lender) lend(ctx context.Context, t *token) (loan, error) {
 		select {
 		case answers <- answer{made, err}:
 		case <-gone:
+			if statusOf(err) == http.StatusForbidden {
+				l.login.doubt(t)
+			}
 			l.offer(ctx, made, err)
 		}
 	})
@@ -146,7 +149,7 @@ func (l *lender) offer(ctx context.Context, made loan, err error) {
 		log.Warn("vault: a request that nobody waited for any more has failed", "error", err)
 		return
 	}
-	patience := time.NewTimer(min(spareLimit, made.lease.life/4))
+	patience := time.NewTimer(min(spareLimit, time.Until(made.lease.end)-made.lease.life/2))
 	defer patience.Stop()
 	select {
 	case l.spare <- made:

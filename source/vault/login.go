@@ -35,6 +35,7 @@ type Login struct {
 	value     string     // of the caller's token
 	former    []*token   // of earlier logins; what they have made may still be in use
 	upkeep    *upkeep    // that is under way; nil: none is
+	suspect   *token     // one that was denied something: it may have been revoked
 	muteUntil time.Time  // until then a denied lookup says nothing about a token
 	closed    bool
 }
@@ -52,8 +53,8 @@ type LoginOptions struct {
 // NewLogin returns a login at the Vault of client, with its address, namespace, TLS and headers. Nothing is asked yet.
 //
 // auth says how to log in: Vault's own packages for AppRole, userpass and others ([Kubernetes] for its service accounts),
-// or anything with that method. With nil, client's own token is used, and it is the caller who keeps it alive: what he sets
-// on client is taken over.
+// or anything with that method. With nil, client's own token is used, and it is the caller who keeps it alive: a token that
+// he sets on client later is taken over. Everything else is client's at this moment.
 //
 // client stays the caller's. The caller closes the Login, after the pools that use its sources.
 func NewLogin(client *api.Client, auth api.AuthMethod, opts *LoginOptions) (*Login, error) {
@@ -104,42 +105,55 @@ func (l *Login) read(ctx context.Context, path string) (*api.Secret, error) {
 	return secret, err
 }
 
-// with does what needs a token, with one that has time before it, and that lives for need if a renewal can make it. Where
-// the token was taken from us, it logs in anew and does it once more.
+// with does what needs a token, with one that has time before it, and that lives for need if a renewal can make it. Where the
+// token was taken from us, it logs in anew and does it once more.
 func (l *Login) with(ctx context.Context, need time.Duration, do func(*token) error) error {
 	t, err := l.ready(ctx, need)
 	if err != nil {
 		return err
 	}
 	err = do(t)
-	if statusOf(err) != http.StatusForbidden || !l.lost(ctx, t) {
+	if statusOf(err) != http.StatusForbidden || !l.doubt(t) {
 		return err
 	}
-	if t, err = l.ready(ctx, need); err != nil {
-		return err
+	next, readyErr := l.sure(ctx, need)
+	switch {
+	case readyErr != nil:
+		return errors.Join(readyErr, errors.Unwrap(err)) // whether trying again helps is the login's to say
+	case next == t:
+		return err // it is the policy that denies
 	}
-	err = do(t)
-	if statusOf(err) == http.StatusForbidden && t.denied(ctx) {
+	err = do(next)
+	if statusOf(err) == http.StatusForbidden && next.denied(ctx) {
 		l.mute()
 	}
 	return err
 }
 
-// lost reports whether a token that was denied something is not good for anything, and puts it away then.
-func (l *Login) lost(ctx context.Context, t *token) bool {
-	if l.auth == nil {
+// doubt notes that t was denied something, and reports whether it may have been taken from us.
+func (l *Login) doubt(t *token) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.auth == nil:
 		return l.caller.Token() != t.client.Token() // the caller has set another one meanwhile
-	}
-	if l.muted() || !t.denied(ctx) {
+	case time.Now().Before(l.muteUntil):
 		return false
+	case l.token == t:
+		l.suspect = t
 	}
+	return true
+}
+
+// putAway ends the use of a token that is not good for anything. It may be alive, and only forbidden to look itself up: Close
+// revokes it with the others.
+func (l *Login) putAway(t *token) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.token == t {
 		l.token = nil
-		l.former = append(l.former, t) // it may be alive, and only forbidden to look itself up
+		l.former = append(l.former, t)
 	}
-	return true
 }
 
 // muteFor is how long tokens are not suspected any more after a fresh one was denied to look itself up.
@@ -150,12 +164,6 @@ func (l *Login) mute() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.muteUntil = time.Now().Add(muteFor)
-}
-
-func (l *Login) muted() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return time.Now().Before(l.muteUntil)
 }
 
 // failure describes why a request failed: see failure.

@@ -179,6 +179,29 @@ func TestRevokedEarly(t *testing.T) {
 	r.revokedAt(t, func() error { return s.server.Client().Sys().Revoke(r.pool.Status().Version) })
 }
 
+// TestRevokedAndKept: a revocation that leaves the role there, without login and without rights, is found, too.
+func TestRevokedAndKept(t *testing.T) {
+	s := newSite(t, envtest.Vault(t), testenv.VaultTokenOptions{})
+	_, src := s.role(t, testenv.VaultRoleOptions{Revocation: []string{
+		fmt.Sprintf(`ALTER ROLE "{{name}}" NOLOGIN; REVOKE %s_app FROM "{{name}}"`, s.db.Mount),
+	}})
+	r := s.start(t, src, managedpool.Options{}, revokedRole)
+	envtest.Eventually(t, patience, func() bool { return r.load.Done() > 500 }, "load")
+	must(t, s.server.Client().Sys().Revoke(r.pool.Status().Version))
+	revoked := time.Now()
+	r.generation(t, 2, patience)
+	adopted := time.Since(revoked)
+	await(t, r, patience, func(e rekey.DrainedEvent) bool { return e.Generation == 1 })
+	failed := r.load.Failed()
+	t.Logf("%d statements failed; the next credential was in use %v after the revocation, the last old connection gone after %v", failed, adopted, time.Since(revoked))
+	done := r.load.Done()
+	envtest.Eventually(t, patience, func() bool { return r.load.Done() > done+500 }, "work goes on")
+	if now := r.load.Failed(); now != failed {
+		t.Errorf("%d failures after the hand-over", now-failed)
+	}
+	r.end(t)
+}
+
 // TestTokenRevoked: with the token, Vault revokes its leases, and the database users go with them. The source logs in anew.
 func TestTokenRevoked(t *testing.T) {
 	s := newSite(t, envtest.Vault(t), testenv.VaultTokenOptions{})

@@ -2,6 +2,8 @@ package vault
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,8 +19,8 @@ type token struct {
 	own     bool   // made by a login of ours
 
 	mu        sync.Mutex    // guards the rest
-	end       time.Time     // zero: it does not end
-	full      time.Duration // the life that it was given first
+	end       time.Time     // by the wall clock and, unless it was read from there, by the monotonic one; zero: it does not end
+	full      time.Duration // the life that it was given first, or had when it was looked up
 	renewable bool          // as far as we know: one that was cut short is at its max_ttl
 }
 
@@ -35,35 +37,42 @@ func (t *token) lives(life time.Duration, asked time.Time) {
 	defer t.mu.Unlock()
 	t.end = time.Time{}
 	if life > 0 {
-		t.end = asked.Add(life).Round(0)
+		t.end = asked.Add(life)
 	}
 }
 
-// endsAt returns when the token ends; zero: never.
+// endsAt returns when the token ends, by the wall clock; zero: never.
 func (t *token) endsAt() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.end
+	return t.end.Round(0)
+}
+
+// left is how much of the token's life is left, by the clock that says less: one may have been set back, the other stands
+// still while a machine sleeps. The caller holds mu.
+func (t *token) left(now time.Time) time.Duration {
+	return min(t.end.Sub(now), t.end.Round(0).Sub(now.Round(0)))
 }
 
 // young reports whether at least half of the token's life is left.
 func (t *token) young(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.end.IsZero() || t.end.Sub(now.Round(0)) >= t.full/2
+	return t.end.IsZero() || t.left(now) >= t.full/2
 }
 
-// stretches reports whether the token ends before need is over and a renewal would make it live for longer. A tenth of its
-// life more is not worth a request.
+// stretches reports whether the token ends before need is over and a renewal would make it live for longer, or, if it is
+// the caller's, may have made it. A tenth of its life more is not worth a request.
 func (t *token) stretches(need time.Duration, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.renewable && !t.end.IsZero() && t.end.Sub(now.Round(0)) < min(need, t.full*9/10)
+	return (t.renewable || !t.own) && !t.end.IsZero() && t.left(now) < min(need, t.full*9/10)
 }
 
 func (t *token) ended(now time.Time) bool {
-	end := t.endsAt()
-	return !end.IsZero() && !now.Round(0).Before(end)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.end.IsZero() && t.left(now) <= 0
 }
 
 // batch reports whether it is one that Vault does not keep: it is neither renewed nor revoked.
@@ -80,6 +89,9 @@ func (t *token) renew(ctx context.Context) error {
 	asked := time.Now()
 	secret, err := t.send(ctx, "renew token", http.MethodPut, "auth/token/renew-self",
 		map[string]any{"increment": int(t.full / time.Second)})
+	if statusOf(err) == http.StatusForbidden {
+		t.forgo()
+	}
 	if err != nil {
 		return err
 	}
@@ -90,6 +102,9 @@ func (t *token) renew(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errUses is about tokens that end with their last use, and everything that they have made with them.
+var errUses = errors.New("the token has a limit of uses, and its leases end with the last: have token_num_uses be 0")
 
 const lookUpPath = "auth/token/lookup-self"
 
@@ -107,15 +122,39 @@ func (t *token) lookUp(ctx context.Context) error {
 	if err != nil {
 		return unusable("look up token", lookUpPath, t.address, errNotVault)
 	}
+	if hasUses(secret) {
+		return unusable("look up token", lookUpPath, t.address, errUses)
+	}
+	t.mu.Lock()
 	t.full = life
+	t.mu.Unlock()
 	t.lives(life, asked)
 	return nil
+}
+
+// counted reports whether the token has a limit of uses, which an answer to a login does not tell. What cannot be looked up
+// is taken for one without.
+func (t *token) counted(ctx context.Context) bool {
+	secret, err := t.send(ctx, "look up token", http.MethodGet, lookUpPath, nil)
+	return err == nil && secret != nil && hasUses(secret)
+}
+
+func hasUses(secret *api.Secret) bool {
+	uses, ok := secret.Data["num_uses"].(json.Number)
+	return ok && uses != "0"
 }
 
 // denied reports whether Vault denies the token everything, or at least to look itself up.
 func (t *token) denied(ctx context.Context) bool {
 	_, err := t.send(ctx, "look up token", http.MethodGet, lookUpPath, nil)
 	return statusOf(err) == http.StatusForbidden
+}
+
+// forgo has nobody ask for renewals any more.
+func (t *token) forgo() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.renewable = false
 }
 
 func (t *token) mayRenew() bool {

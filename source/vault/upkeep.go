@@ -32,27 +32,38 @@ const (
 // ready returns a token that has half of its life before it, if there is a way to one, else whatever still works. One that
 // can be renewed is, where it would not live for need otherwise.
 func (l *Login) ready(ctx context.Context, need time.Duration) (*token, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, l.failure("log in", "", context.Cause(ctx))
-	}
 	t, u, err := l.attend(ctx, need)
 	if err != nil || u == nil {
 		return t, err
 	}
-	var patience <-chan time.Time
-	if t != nil {
-		timer := time.NewTimer(time.Until(u.began.Add(t.patience(ctx))))
-		defer timer.Stop()
-		patience = timer.C
+	if t == nil {
+		return l.await(ctx, u)
 	}
+	patience, cancel := context.WithDeadline(ctx, u.began.Add(t.patience(ctx)))
+	defer cancel()
+	if next, err := l.await(patience, u); err == nil || errors.Is(err, ErrClosed) {
+		return next, err
+	}
+	if ctx.Err() != nil || t.ended(time.Now()) {
+		return l.await(ctx, u)
+	}
+	return t, nil
+}
+
+// sure is ready without the use of a token that is in doubt.
+func (l *Login) sure(ctx context.Context, need time.Duration) (*token, error) {
+	t, u, err := l.attend(ctx, need)
+	if err != nil || u == nil {
+		return t, err
+	}
+	return l.await(ctx, u)
+}
+
+// await waits for an attempt, until ctx ends.
+func (l *Login) await(ctx context.Context, u *upkeep) (*token, error) {
 	select {
 	case <-u.done:
-		if u.err != nil && t != nil && !t.ended(time.Now()) && !errors.Is(u.err, ErrClosed) {
-			return t, nil
-		}
 		return u.token, u.err
-	case <-patience:
-		return t, nil
 	case <-ctx.Done():
 		return nil, l.failure("log in", "", context.Cause(ctx))
 	}
@@ -79,9 +90,11 @@ func (l *Login) attend(ctx context.Context, need time.Duration) (*token, *upkeep
 	switch {
 	case l.closed:
 		return nil, nil, ErrClosed
+	case ctx.Err() != nil:
+		return nil, nil, l.failure("log in", "", context.Cause(ctx))
 	case t != nil && (t.ended(now) || l.auth == nil && l.value != l.caller.Token()):
 		t = nil
-	case t != nil && t.young(now) && !t.stretches(need, now):
+	case t != nil && t.young(now) && !t.stretches(need, now) && l.suspect != t:
 		return t, nil, nil
 	}
 	if l.upkeep == nil {
@@ -117,6 +130,10 @@ func (l *Login) inHand() *token {
 // keep renews the token, or gets another one.
 func (l *Login) keep(ctx context.Context) (*token, error) {
 	t := l.inHand()
+	if t != nil && l.suspects(t) && t.denied(ctx) {
+		l.putAway(t)
+		return l.logIn(ctx)
+	}
 	if t == nil || t.ended(time.Now()) {
 		return l.logIn(ctx)
 	}
@@ -141,6 +158,15 @@ func (l *Login) keep(ctx context.Context) (*token, error) {
 	}
 	l.stillWorks(t, errors.Join(err, renewErr))
 	return t, nil
+}
+
+// suspects reports whether t is in doubt, which it is not any more: the caller finds out.
+func (l *Login) suspects(t *token) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	doubtful := l.suspect == t
+	l.suspect = nil
+	return doubtful
 }
 
 // stillWorks says that a token should be younger than it is.
@@ -169,6 +195,9 @@ func (l *Login) logIn(ctx context.Context) (*token, error) {
 	client.SetToken(secret.Auth.ClientToken)
 	life := time.Duration(secret.Auth.LeaseDuration) * time.Second
 	t := newToken(client, l.address, true, life, secret.Auth.Renewable, asked)
+	if t.counted(ctx) {
+		return nil, errors.Join(l.unusable("log in", "", errUses), l.revoke(ctx, []*token{t}))
+	}
 	l.opts.Logger.Info("vault: logged in", "address", l.address, "ends", t.endsAt(), "policies", secret.Auth.Policies)
 	return t, l.adopt(t)
 }
@@ -178,6 +207,7 @@ func (l *Login) adopt(t *token) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.token != nil && l.token.own {
+		l.token.forgo()
 		l.former = append(l.former, l.token)
 	}
 	l.former = slices.DeleteFunc(l.former, func(t *token) bool { return t.ended(time.Now()) })
@@ -188,18 +218,22 @@ func (l *Login) adopt(t *token) error {
 	return nil
 }
 
-// callers returns the caller's own token. How long it lives is looked up, and again when half of that is over.
+// callers returns the caller's own token. How long it lives is looked up, and again when half of that is over, or a lease
+// would outlive it: the caller may have renewed it.
 func (l *Login) callers(ctx context.Context) (*token, error) {
 	value := l.caller.Token()
 	if value == "" {
 		return nil, source.Permanent(errors.New("vault: the client has no token: set one (VAULT_TOKEN), or give NewLogin an auth method"))
 	}
-	client, err := l.base.CloneWithHeaders()
-	if err != nil {
-		return nil, fmt.Errorf("vault: copying the client: %w", err)
+	t := l.inHand()
+	if t == nil || t.client.Token() != value { // else what it has made shares what is found out about it
+		client, err := l.base.CloneWithHeaders()
+		if err != nil {
+			return nil, fmt.Errorf("vault: copying the client: %w", err)
+		}
+		client.SetToken(value)
+		t = newToken(client, l.address, false, 0, false, time.Now())
 	}
-	client.SetToken(value)
-	t := newToken(client, l.address, false, 0, false, time.Now())
 	if err := t.lookUp(ctx); err != nil {
 		return nil, err
 	}
