@@ -23,7 +23,7 @@ variable "service_role" {
 }
 
 variable "read_pending" {
-  description = "Whether the service may read AWSPENDING, which heals rotations of a single user."
+  description = "Whether the service may ask for AWSPENDING, which heals rotations of a single user. No protection: versions can be read by their ids."
   type        = bool
   default     = true
 }
@@ -31,8 +31,6 @@ variable "read_pending" {
 data "aws_secretsmanager_secret" "login" {
   name = var.secret_name
 }
-
-data "aws_region" "here" {}
 
 data "aws_iam_policy_document" "login" {
   statement {
@@ -63,9 +61,9 @@ data "aws_iam_policy_document" "login" {
       actions   = ["kms:Decrypt"]
       resources = [statement.value]
       condition {
-        test     = "StringEquals"
+        test     = "StringLike"
         variable = "kms:ViaService"
-        values   = ["secretsmanager.${data.aws_region.here.name}.amazonaws.com"]
+        values   = ["secretsmanager.*.amazonaws.com"]
       }
     }
   }

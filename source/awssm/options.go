@@ -41,6 +41,7 @@ type Options struct {
 
 const (
 	defaultTTL     = 5 * time.Minute
+	maxTTL         = 365 * 24 * time.Hour // as good as never
 	minTTL         = time.Second
 	minRotationTTL = 5 * time.Second
 )
@@ -58,6 +59,7 @@ func (o *Options) complete() error {
 	if o.TTL == 0 {
 		o.TTL = defaultTTL
 	}
+	o.TTL = min(o.TTL, maxTTL)
 	if o.RotationTTL == 0 {
 		o.RotationTTL = max(o.TTL/10, minRotationTTL)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rekeyhq/rekey"
@@ -40,32 +41,54 @@ type site struct {
 	diary  *loadtest.Diary
 }
 
-// newSite makes a pool whose source looks at the secret as often as opts say.
+// newSite makes a pool whose source looks at the secret as often as opts say, at whatever endpoint the tests are pointed at.
 func newSite(t testing.TB, opts *awssm.Options, poolOpts managedpool.Options) *site {
+	t.Helper()
+	return newSiteOn(t, func(text string) *store { return keepAnywhere(t, text) }, opts, poolOpts)
+}
+
+// newOwnSite makes one on a server of ours, which can be broken.
+func newOwnSite(t testing.TB, opts *awssm.Options, poolOpts managedpool.Options) *site {
+	t.Helper()
+	return newSiteOn(t, func(text string) *store { return keep(t, envtest.OwnSecretsManager(t), text) }, opts, poolOpts)
+}
+
+func newSiteOn(t testing.TB, keep func(text string) *store, opts *awssm.Options, poolOpts managedpool.Options) *site {
 	t.Helper()
 	s := &site{issuer: envtest.Issuer(t), diary: &loadtest.Diary{}}
 	login, err := s.issuer.Issue(t.Context())
 	must(t, err)
 	s.login = login
-	s.store = keep(t, envtest.OwnSecretsManager(t), loginOf(login))
-	s.src = s.source(t, opts)
+	s.store = keep(loginOf(login))
+	// With the SDK's own way of trying again.
+	s.src, err = awssm.New(secretsmanager.NewFromConfig(s.config), s.id, opts)
+	must(t, err)
 	poolOpts.OnEvent = s.diary.Write
-	config, err := managedpool.ParseConfig(s.issuer.Database().DSN("nobody", ""))
-	must(t, err)
-	config.MaxConns = poolSize
-	s.pool, err = managedpool.NewWithConfig(t.Context(), config, s.src, &poolOpts)
-	must(t, err)
+	s.pool = s.open(t, &poolOpts)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.pool.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
 		if t.Failed() {
 			t.Logf("events:\n%v", s.diary)
 		}
 	})
 	return s
+}
+
+// open makes a pool of the site's source.
+func (s *site) open(t testing.TB, opts *managedpool.Options) *managedpool.Pool {
+	t.Helper()
+	config, err := managedpool.ParseConfig(s.issuer.Database().DSN("nobody", ""))
+	must(t, err)
+	config.MaxConns = poolSize
+	pool, err := managedpool.NewWithConfig(t.Context(), config, s.src, opts)
+	must(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := pool.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	})
+	return pool
 }
 
 // setPassword is a rotation up to its step setSecret: the new version is AWSPENDING, and the database has its password.
@@ -213,6 +236,56 @@ func TestLaggingSecretWithoutPending(t *testing.T) {
 	load.end()
 }
 
+// TestLaggingSecretShared: the same, with several pools on one source.
+func TestLaggingSecretShared(t *testing.T) {
+	const pools = 6
+	s := newSite(t, nil, managedpool.Options{})
+	loads := []*callers{startCallers(t, s.pool, 4, 5*time.Second)}
+	for range pools - 1 {
+		loads = append(loads, startCallers(t, s.open(t, nil), 4, 5*time.Second))
+	}
+	all := func(least int64) func() bool {
+		return func() bool {
+			for _, l := range loads {
+				if l.done.Load() < least {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	envtest.Eventually(t, patience, all(100), "load")
+	before := s.src.Calls()
+	version := s.setPassword(t)
+	must(t, s.issuer.Terminate(t.Context(), s.login))
+	killed := time.Now()
+	for _, l := range loads {
+		envtest.Eventually(t, patience, func() bool { return l.pool.Status().Version == version }, "AWSPENDING")
+	}
+	t.Logf("%d pools on the new login after %v, with %d calls", pools, time.Since(killed).Round(time.Millisecond), s.asks(before))
+	if n := s.asks(before); n > 10 {
+		t.Errorf("%d calls", n)
+	}
+	s.promote(t, version)
+	for _, l := range loads {
+		l.end()
+	}
+}
+
+// TestThirdVersion: while a pool is on AWSPENDING, yet another version becomes AWSCURRENT.
+func TestThirdVersion(t *testing.T) {
+	s := newSite(t, &awssm.Options{TTL: time.Second}, managedpool.Options{})
+	load := startCallers(t, s.pool, 20, 5*time.Second)
+	version := s.setPassword(t)
+	must(t, s.issuer.Terminate(t.Context(), s.login))
+	await(t, s, func(e rekey.AdoptedEvent) bool { return e.Version == version && e.Alternate })
+	third, err := s.issuer.Issue(t.Context())
+	must(t, err)
+	next := s.put(t, loginOf(third))
+	await(t, s, func(e rekey.AdoptedEvent) bool { return e.Version == next && !e.Alternate })
+	load.end()
+}
+
 // TestDeadRotation: a rotation that has changed the password and died. The pool lives on AWSPENDING, without a word about
 // AWSCURRENT's password to the server at each poll, until somebody promotes it or rolls back.
 func TestDeadRotation(t *testing.T) {
@@ -292,7 +365,7 @@ func TestAlternatingUsers(t *testing.T) {
 
 // TestOutageUnderLoad: the service is away for several looks at the secret, and no query notices.
 func TestOutageUnderLoad(t *testing.T) {
-	s := newSite(t, &awssm.Options{TTL: time.Second}, managedpool.Options{})
+	s := newOwnSite(t, &awssm.Options{TTL: time.Second}, managedpool.Options{})
 	load := loadtest.Start(t, s.pool, 16, nil)
 	s.server.FailAll(fake.Unavailable)
 	await(t, s, func(e rekey.RefreshFailedEvent) bool { return e.Failures >= 3 })

@@ -1,14 +1,18 @@
 package awssm_test
 
 import (
+	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rekeyhq/rekey/internal/testenv"
+	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 	fake "github.com/rekeyhq/rekey/internal/testenv/secretsmanager"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/source/awssm"
@@ -16,7 +20,8 @@ import (
 
 // store is a secret at a Secrets Manager, and who keeps it.
 type store struct {
-	server *fake.Server
+	server *fake.Server // nil: another's endpoint
+	config aws.Config
 	admin  *secretsmanager.Client
 	id     string
 }
@@ -34,12 +39,33 @@ func newStore(t testing.TB, text string) *store {
 	return keep(t, server, text)
 }
 
+// keep makes a secret on a server of ours.
 func keep(t testing.TB, server *fake.Server, text string) *store {
 	t.Helper()
-	s := &store{server: server, admin: server.Client(), id: secretID}
+	s := &store{server: server, config: server.Config(), id: secretID}
+	s.create(t, text)
+	return s
+}
+
+// keepAnywhere makes a secret with a name of its own at whatever endpoint the tests are pointed at.
+func keepAnywhere(t testing.TB, text string) *store {
+	t.Helper()
+	s := &store{config: envtest.SecretsManager(t), id: secretID + "-" + strings.ToLower(rand.Text()[:10])}
+	s.create(t, text)
+	t.Cleanup(func() {
+		_, err := s.admin.DeleteSecret(context.Background(), &secretsmanager.DeleteSecretInput{SecretId: &s.id, ForceDeleteWithoutRecovery: aws.Bool(true)})
+		if err != nil {
+			t.Errorf("deleting the secret: %v", err)
+		}
+	})
+	return s
+}
+
+func (s *store) create(t testing.TB, text string) {
+	t.Helper()
+	s.admin = secretsmanager.NewFromConfig(s.config)
 	_, err := s.admin.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &s.id, SecretString: &text})
 	must(t, err)
-	return s
 }
 
 // put makes another version with the given stages; none means AWSCURRENT.
@@ -78,14 +104,22 @@ func (s *store) version(t testing.TB, stage string) string {
 // source makes a source that asks with the server's own key.
 func (s *store) source(t testing.TB, opts *awssm.Options) *awssm.Source {
 	t.Helper()
-	return s.sourceAs(t, s.server.Key(), opts)
+	return s.sourceOf(t, s.config, opts)
 }
 
+// sourceAs makes a source that asks with another key of our server's.
 func (s *store) sourceAs(t testing.TB, key fake.Key, opts *awssm.Options) *awssm.Source {
 	t.Helper()
-	src, err := awssm.New(secretsmanager.NewFromConfig(s.server.ConfigFor(key), once), s.id, opts)
+	return s.sourceOf(t, s.server.ConfigFor(key), opts)
+}
+
+func (s *store) sourceOf(t testing.TB, config aws.Config, opts *awssm.Options) *awssm.Source {
+	t.Helper()
+	src, err := awssm.New(secretsmanager.NewFromConfig(config, once), s.id, opts)
 	must(t, err)
-	s.server.ForgetRequests()
+	if s.server != nil {
+		s.server.ForgetRequests()
+	}
 	return src
 }
 

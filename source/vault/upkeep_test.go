@@ -15,8 +15,6 @@ import (
 	"github.com/rekeyhq/rekey/source/vault"
 )
 
-const readStatic = "GET database/static-creds/app"
-
 // hangs makes logins hang for an hour.
 func (f *fake) hangs() { f.on(logIn, always(answer{after: time.Hour, status: 200})) }
 
