@@ -1,6 +1,10 @@
 package managedpool
 
-import "github.com/rekeyhq/rekey"
+import (
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rekeyhq/rekey"
+)
 
 // PoolStats counts the connections of every generation, and what callers have asked of the pool since it was made; in
 // Replace mode that is the sum over its pgxpools, those closed since included, where Stat tells of one. It costs a look
@@ -34,4 +38,15 @@ func (p *Pool) addPast(b *backing) {
 	s := b.stats()
 	s.Idle, s.Used = 0, 0
 	p.past = p.past.Plus(s)
+}
+
+// GenerationOf returns the generation of the credential that a pool's connection was made with, as Status and events
+// count them; zero for a connection that is no pool's of this package. It must not be called while another goroutine uses
+// the connection.
+func GenerationOf(conn *pgx.Conn) uint64 {
+	s := sessionOf(conn)
+	if s == nil {
+		return 0
+	}
+	return s.generation.Load().id()
 }
