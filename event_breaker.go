@@ -18,12 +18,17 @@ type BreakerEvent struct {
 // Name implements Event.
 func (BreakerEvent) Name() string { return "breaker changed" }
 
-// Level is a warning while the source is left alone.
+// Level is a warning when the source begins to be left alone. That it was tried once more, in vain, is told by what
+// failed.
 func (e BreakerEvent) Level() slog.Level {
-	if e.To == BreakerOpen {
+	switch {
+	case e.To == BreakerClosed:
+		return slog.LevelInfo
+	case e.From == BreakerClosed:
 		return slog.LevelWarn
+	default:
+		return slog.LevelDebug
 	}
-	return slog.LevelInfo
 }
 
 // Attrs implements Event.

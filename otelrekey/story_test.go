@@ -268,8 +268,14 @@ func (s *story) checkLinks() {
 			}
 		}
 	}
-	if linked < 3 {
-		s.t.Errorf("%d connections are linked to a refresh", linked)
+	connects := 0
+	for _, span := range s.spans.Ended() {
+		if span.Name() == "rekey.connect" && span.Status().Code != codes.Error {
+			connects++
+		}
+	}
+	if linked != connects || linked < 6 {
+		s.t.Errorf("%d of %d connections are linked to a refresh", linked, connects)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -116,12 +117,19 @@ func (t *Telemetry) Register(callback metric.Callback, instruments ...metric.Obs
 	return nil
 }
 
+// EndLinked ends a span, with a link to the refresh that adopted a generation. Where that is not told to have ended yet,
+// the span is exported a moment later, with its end as it is now.
+func (t *Telemetry) EndLinked(span trace.Span, generation uint64) {
+	t.tracing.endLinked(waiting{span: span, generation: generation, ended: time.Now()})
+}
+
 // Close ends what Observe and Register have begun: the pool is not asked any more, and its gauges end. It may be called again, before
 // or after the pool is closed.
 func (t *Telemetry) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
+	t.tracing.close()
 	var errs []error
 	for _, r := range t.registrations {
 		errs = append(errs, r.Unregister())

@@ -2,6 +2,7 @@ package otelrekey
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -25,8 +26,10 @@ type tracing struct {
 	common []attribute.KeyValue
 
 	mu        sync.Mutex // guards what follows
-	steps     []step     // of the refresh under way
+	closed    bool
+	steps     []step // of the refresh under way
 	refreshes [remembered]refreshSpan
+	waiting   []waiting // spans of generations whose refresh has not been told to have ended
 }
 
 // step is a part of a refresh that has ended.
@@ -43,6 +46,13 @@ type refreshSpan struct {
 	span       trace.SpanContext
 }
 
+// waiting is a span that has ended, but for its link.
+type waiting struct {
+	span       trace.Span
+	generation uint64
+	ended      time.Time
+}
+
 func newTracing(tracer trace.Tracer, common attribute.Set) *tracing {
 	return &tracing{tracer: tracer, common: common.ToSlice()}
 }
@@ -55,6 +65,48 @@ func (t *tracing) refreshOf(generation uint64) trace.SpanContext {
 		return r.span
 	}
 	return trace.SpanContext{}
+}
+
+// endLinked ends a span with a link to a generation's refresh. The first connections of a generation are made while the
+// event of its refresh is on its way: they wait for it.
+func (t *tracing) endLinked(w waiting) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refreshes[w.generation%remembered].generation < w.generation && len(t.waiting) < mostSteps && !t.closed {
+		t.waiting = append(t.waiting, w)
+		return
+	}
+	t.link(w)
+}
+
+// link is called under the lock.
+func (t *tracing) link(w waiting) {
+	if r := t.refreshes[w.generation%remembered]; r.generation == w.generation && r.span.IsValid() {
+		w.span.AddLink(trace.Link{SpanContext: r.span})
+	}
+	w.span.End(trace.WithTimestamp(w.ended))
+}
+
+// linkWaiting ends the spans that have waited for generations up to the given one. It is called under the lock.
+func (t *tracing) linkWaiting(upTo uint64) {
+	rest := t.waiting[:0]
+	for _, w := range t.waiting {
+		if w.generation <= upTo {
+			t.link(w)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	clear(t.waiting[len(rest):])
+	t.waiting = rest
+}
+
+// close ends the spans that wait.
+func (t *tracing) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	t.linkWaiting(math.MaxUint64)
 }
 
 // trace takes one event.
@@ -116,17 +168,20 @@ func (t *tracing) refreshEnded(e rekey.RefreshEndedEvent) {
 	whole := stepOf("rekey.refresh", e.Duration, e.Err,
 		outcomeKey.String(string(e.Outcome)), triggerKey.String(string(e.Trigger)),
 		generationKey.Int64(int64(e.Generation)), versionKey.String(e.Version))
-	ctx, span := t.tracer.Start(context.Background(), whole.name, trace.WithNewRoot(), trace.WithTimestamp(whole.from))
 	for _, s := range t.steps {
 		if s.from.Before(whole.from) {
-			s.from = whole.from // clocks are read one after the other
+			whole.from = s.from // events arrive one after the other, and a moment after what they tell of
 		}
+	}
+	ctx, span := t.tracer.Start(context.Background(), whole.name, trace.WithNewRoot(), trace.WithTimestamp(whole.from))
+	for _, s := range t.steps {
 		_, child := t.tracer.Start(ctx, s.name, trace.WithTimestamp(s.from))
 		t.end(child, s)
 	}
 	t.steps = nil
 	if e.Outcome == rekey.OutcomeAdopted {
 		t.refreshes[e.Generation%remembered] = refreshSpan{e.Generation, span.SpanContext()}
+		t.linkWaiting(e.Generation)
 	}
 	t.end(span, whole)
 }

@@ -177,9 +177,10 @@ func (t *Tracer) TraceRelease(_ *pgxpool.Pool, data pgxpool.TraceReleaseData) {
 	t.useTime.Record(context.Background(), time.Since(since).Seconds(), t.pool...)
 }
 
-// TraceConnectStart begins a span.
+// TraceConnectStart begins a span. It does not become the one of the context: in a multitracer other tracers take that for
+// theirs, and end it.
 func (t *Tracer) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
-	ctx, span := t.telemetry.Tracer().Start(ctx, "rekey.connect", trace.WithSpanKind(trace.SpanKindClient))
+	_, span := t.telemetry.Tracer().Start(ctx, "rekey.connect", trace.WithSpanKind(trace.SpanKindClient))
 	return context.WithValue(ctx, connectKey{t}, connect{time.Now(), span})
 }
 
@@ -189,18 +190,16 @@ func (t *Tracer) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEndDa
 	if !ok {
 		return
 	}
-	defer c.span.End()
 	c.span.SetAttributes(t.spans...)
 	if data.Err != nil {
 		// Its text is left out: pgx's own errors of a connect hold its configuration.
 		c.span.SetAttributes(attribute.String("error.type", "connect"))
 		c.span.SetStatus(codes.Error, "no connection")
+		c.span.End()
 		return
 	}
 	t.createTime.Record(ctx, time.Since(c.from).Seconds(), t.pool...)
 	generation := managedpool.GenerationOf(data.Conn)
 	c.span.SetAttributes(attribute.Int64("rekey.generation", int64(generation)))
-	if refresh := t.telemetry.RefreshOf(generation); refresh.IsValid() {
-		c.span.AddLink(trace.Link{SpanContext: refresh})
-	}
+	t.telemetry.EndLinked(c.span, generation)
 }
