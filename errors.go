@@ -1,6 +1,7 @@
 package rekey
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -25,6 +26,8 @@ type FetchError struct {
 	Op string
 	// Permanent says that only a change of configuration can help; see source.Permanent.
 	Permanent bool
+	// Unasked says that the circuit breaker was open: the source was not asked.
+	Unasked bool
 	// Err is the source's error.
 	Err error
 }
@@ -33,6 +36,39 @@ func (e *FetchError) Error() string { return fmt.Sprintf("rekey: %s credential: 
 
 // Unwrap returns the source's error.
 func (e *FetchError) Unwrap() error { return e.Err }
+
+// Class says in one word what went wrong.
+func (e *FetchError) Class() FetchClass {
+	switch {
+	case e.Unasked:
+		return FetchUnasked
+	case e.Permanent:
+		return FetchPermanent
+	case errors.Is(e.Err, context.DeadlineExceeded):
+		return FetchTimeout
+	default:
+		return FetchUnavailable
+	}
+}
+
+// FetchClass says what a failed call of the source means.
+type FetchClass int
+
+const (
+	// FetchUnavailable is a source that failed for a reason that may pass.
+	FetchUnavailable FetchClass = iota
+	// FetchTimeout is a source that did not answer in time.
+	FetchTimeout
+	// FetchPermanent is a source that only a change of configuration can help.
+	FetchPermanent
+	// FetchUnasked is a source that is left alone, because it has failed before.
+	FetchUnasked
+)
+
+// String returns a word for logs.
+func (c FetchClass) String() string {
+	return [...]string{"unavailable", "timeout", "permanent", "breaker_open"}[c]
+}
 
 // VerifyClass says what a failed verification means for the credential.
 type VerifyClass int

@@ -48,8 +48,9 @@ type RenewedEvent struct {
 
 // RefusedEvent says that a credential was not adopted. The one in use stays.
 type RefusedEvent struct {
-	Err     *VerifyError
-	RetryAt time.Time
+	Err      *VerifyError
+	RetryAt  time.Time
+	Duration time.Duration // of the verification
 }
 
 // AdoptedEvent says that a credential was verified and is the login of every connection made from now on.
@@ -81,6 +82,7 @@ type LoginRefusedEvent struct {
 type LoginRestoredEvent struct {
 	Generation uint64
 	Version    string
+	Verify     time.Duration
 }
 
 // ExpiredEvent says that the credential in use has reached its end and nothing newer was had: its

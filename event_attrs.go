@@ -14,7 +14,8 @@ func (e FetchedEvent) Attrs() []slog.Attr {
 
 func (e RefreshFailedEvent) Attrs() []slog.Attr {
 	attrs := []slog.Attr{
-		slog.String("op", e.Err.Op), slog.Any("error", e.Err.Err), slog.Bool("permanent", e.Err.Permanent),
+		slog.String("op", e.Err.Op), slog.String("class", e.Err.Class().String()), slog.Any("error", e.Err.Err),
+		slog.Bool("permanent", e.Err.Permanent),
 		slog.Int("failures", e.Failures), slog.Duration("duration", e.Duration),
 	}
 	return appendTime(attrs, "retry_at", e.RetryAt)
@@ -30,6 +31,7 @@ func (e RefusedEvent) Attrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("version", e.Err.Version), slog.String("class", e.Err.Class.String()),
 		slog.String("sqlstate", e.Err.SQLState), slog.Any("error", e.Err.Err),
+		slog.Duration("duration", e.Duration),
 	}
 	return appendTime(attrs, "retry_at", e.RetryAt)
 }
@@ -48,7 +50,9 @@ func (e LoginRefusedEvent) Attrs() []slog.Attr {
 		slog.String("sqlstate", e.SQLState), slog.Bool("revoked", e.Revoked))
 }
 
-func (e LoginRestoredEvent) Attrs() []slog.Attr { return generationAttrs(e.Generation, e.Version) }
+func (e LoginRestoredEvent) Attrs() []slog.Attr {
+	return append(generationAttrs(e.Generation, e.Version), slog.Duration("verify", e.Verify))
+}
 
 // Attrs implements Event.
 func (e ConfirmedEvent) Attrs() []slog.Attr { return generationAttrs(e.Generation, e.Version) }
@@ -65,7 +69,7 @@ func (e DrainedEvent) Attrs() []slog.Attr {
 func (e RetiredEvent) Attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("version", e.Version)}
 	if e.Err != nil {
-		attrs = append(attrs, slog.Any("error", e.Err.Err))
+		attrs = append(attrs, slog.String("class", e.Err.Class().String()), slog.Any("error", e.Err.Err))
 	}
 	return attrs
 }

@@ -60,9 +60,10 @@ type Pool struct {
 	endpoints []endpointRule
 	traced    bool // acquires may have a tracer
 
-	backings []*backing     // guarded by mu, and replaced, not changed: every pgxpool that may have connections
-	inner    *pgxpool.Pool  // in place: the one that serves for life; nil in Replace mode
-	retiring sync.WaitGroup // pgxpools that are being closed
+	backings []*backing      // guarded by mu, and replaced, not changed: every pgxpool that may have connections
+	past     rekey.PoolStats // guarded by mu: the counts of pgxpools that were closed
+	inner    *pgxpool.Pool   // in place: the one that serves for life; nil in Replace mode
+	retiring sync.WaitGroup  // pgxpools that are being closed
 	engine   *refresh.Engine
 	sessions *registry
 	handover *handover

@@ -19,6 +19,8 @@ type registry struct {
 
 	mu       sync.Mutex // guards the fields below, and those that generation says
 	current  *generation
+	begun    *handedOver   // a hand-over that is not told to have ended
+	news     []handedOver  // hand-overs that have begun or ended since they were taken
 	old      []*generation // superseded and not yet drained, oldest first
 	sessions map[*session]struct{}
 	suspects int
@@ -99,6 +101,7 @@ func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
 			}
 		}
 	}
+	r.beginHandOver(now)
 	r.weigh()
 }
 
@@ -203,7 +206,21 @@ func (r *registry) takeDrained() []drainState {
 		}
 	}
 	r.old = rest
+	if len(rest) == 0 {
+		r.endHandOver(time.Now(), false)
+	}
 	return drained
+}
+
+// connections counts the sessions of the generation in use, if that is the one with this number: a snapshot of the
+// engine may be a step ahead, or behind.
+func (r *registry) connections(id uint64) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current == nil || r.current.id() != id {
+		return 0
+	}
+	return r.current.conns
 }
 
 // draining describes the superseded generations that still have sessions.

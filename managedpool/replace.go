@@ -217,6 +217,7 @@ func (p *Pool) closeEmpty() {
 			rest = append(rest, b)
 		} else {
 			empty = append(empty, b)
+			p.addPast(b)
 		}
 	}
 	p.backings = rest

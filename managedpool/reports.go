@@ -60,7 +60,7 @@ func (r *reports) disabled() {
 	r.kick()
 }
 
-// deliver tells what there is to tell: a revoked role, warnings, and generations that have no session left.
+// deliver tells what there is to tell: a revoked role, warnings, generations that have no session left, and hand-overs.
 func (r *reports) deliver() {
 	r.mu.Lock()
 	d, ask, warnings := r.distrust, r.ask, r.warnings
@@ -75,9 +75,18 @@ func (r *reports) deliver() {
 	if d != nil && d.generation == r.pool.current() {
 		r.pool.engine.Revoked(d.generation.snapshot.Load(), d.err)
 	}
+	r.tellHandOvers()
 	for _, d := range r.pool.sessions.takeDrained() {
 		if g := d.generation.snapshot.Load(); g != nil {
 			r.pool.engine.Drained(g, d.cancelled, time.Since(d.superseded))
 		}
+	}
+	r.tellHandOvers()
+}
+
+// tellHandOvers is called before generations are told to be drained, and after: a hand-over ends with the last of them.
+func (r *reports) tellHandOvers() {
+	for _, h := range r.pool.sessions.takeNews() {
+		r.pool.engine.Tell(h.event())
 	}
 }

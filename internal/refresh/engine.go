@@ -46,6 +46,7 @@ type Engine struct {
 	begin    sync.Once // Start, or a Stop before it
 	held     *ledger
 	fetchErr error // why the source failed last; belongs to the operation under way
+	round    round // belongs to run
 }
 
 // envelope is an input on its way to the engine's goroutine. Once it took effect, handled, if any, is sent the
@@ -272,10 +273,14 @@ func (e *Engine) run() {
 	}
 }
 
-// wallClock lets the machine see a time that the timer slept through, and a clock that was set back.
+// wallClock lets the machine see a time that the timer slept through, and a clock that was set back. A breaker that is
+// no longer open shows.
 func (e *Engine) wallClock(timer *leasetimer.Timer) {
 	now := time.Now()
 	e.machine.follow(now)
+	if e.breaker.state() != e.View().Breaker {
+		e.tellBreaker(e.publishView(false))
+	}
 	if timer.Due(now) {
 		timer.Set(time.Time{})
 		e.handle(tick{})
@@ -297,19 +302,35 @@ func (e *Engine) handle(in input) {
 		e.emit(t.event)
 		return
 	}
+	before := e.machine.rounds
 	commands := e.machine.step(in, time.Now(), e.config.Random())
 	for _, c := range commands {
 		e.change(c)
 	}
-	e.publishView(false)
+	old := e.publishView(false)
 	for _, c := range commands {
 		e.carryOut(c)
 	}
+	e.tellBreaker(old)
+	if e.machine.rounds != before {
+		e.tellRound()
+	}
+	e.followRound(in)
 }
 
-func (e *Engine) publishView(closed bool) {
+// publishView returns the snapshot before the one that it publishes.
+func (e *Engine) publishView(closed bool) *View {
 	next := viewOf(e.machine, closed, e.breaker.state())
-	close(e.view.Swap(next).changed)
+	old := e.view.Swap(next)
+	close(old.changed)
+	return old
+}
+
+// tellBreaker tells of a breaker that has changed since old.
+func (e *Engine) tellBreaker(old *View) {
+	if now := e.View().Breaker; now != old.Breaker {
+		e.emit(rekey.BreakerEvent{From: old.Breaker, To: now})
+	}
 }
 
 // change carries out the commands that change what the pool works with.
@@ -349,6 +370,7 @@ func (e *Engine) carryOut(c command) {
 			e.retireLater(c.credential, source.Refused)
 		}
 	case emit:
+		e.round.note(c.event)
 		e.emit(c.event)
 	}
 }
@@ -404,18 +426,19 @@ func (e *Engine) fetch(ctx context.Context, circuit *circuit, fresh bool) input 
 		ctx = source.WithForce(ctx)
 	}
 	asked := time.Now()
-	c, err := e.askSource(ctx, circuit)
+	c, unasked, err := e.askSource(ctx, circuit)
 	in := fetched{forced: fresh, took: time.Since(asked)}
 	if err != nil {
 		in.err = fetchError("fetch", err)
+		in.err.Unasked = unasked
 		return in
 	}
 	in.credential = e.normal(c, asked)
 	return in
 }
 
-// askSource remembers why the source failed: a breaker that is open tells nothing.
-func (e *Engine) askSource(ctx context.Context, circuit *circuit) (source.Credential, error) {
+// askSource remembers why the source failed: a breaker that is open tells nothing. It says whether that was so.
+func (e *Engine) askSource(ctx context.Context, circuit *circuit) (c source.Credential, unasked bool, err error) {
 	asked := false
 	fetch := func() (c source.Credential, err error) {
 		asked = true
@@ -424,13 +447,14 @@ func (e *Engine) askSource(ctx context.Context, circuit *circuit) (source.Creden
 		return c, err
 	}
 	if circuit == nil {
-		return fetch()
+		c, err = fetch()
+		return c, false, err
 	}
-	c, err := circuit.Execute(fetch)
+	c, err = circuit.Execute(fetch)
 	if !asked && e.fetchErr != nil {
 		err = fmt.Errorf("%w, after: %w", err, e.fetchErr)
 	}
-	return c, err
+	return c, !asked, err
 }
 
 func (e *Engine) renew(ctx context.Context, what renew) input {

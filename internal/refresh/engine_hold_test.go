@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -137,7 +138,7 @@ func TestLoginAfterItWasForbidden(t *testing.T) {
 		r.target.accept(nil)
 		time.Sleep(11 * time.Second)
 		r.login("v1")
-		if got := r.names(); got[len(got)-len("login restored"):] != "login restored" {
+		if got := r.names(); !strings.HasSuffix(got, "login restored, refresh ended") {
 			t.Errorf("events %s", got)
 		}
 	})

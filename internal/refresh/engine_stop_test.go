@@ -200,9 +200,9 @@ func TestEventsComeInOrder(t *testing.T) {
 		time.Sleep(61 * time.Second)
 		settle()
 		want := []string{
-			"credential fetched", "credential adopted",
-			"credential fetched", "credential adopted", "generation drained", "credential retired",
-			"credential refresh failed",
+			"credential fetched", "credential adopted", "refresh ended",
+			"credential fetched", "credential adopted", "refresh ended", "generation drained", "credential retired",
+			"credential refresh failed", "credential refresh failed", "refresh ended",
 		}
 		got := strings.Split(r.names(), ", ")
 		if len(got) < len(want) || strings.Join(got[:len(want)], ", ") != strings.Join(want, ", ") {

@@ -27,7 +27,7 @@ func TestEngineStarts(t *testing.T) {
 		if got := r.target.heard(); got != "publish 1:v1" {
 			t.Errorf("the target heard %q", got)
 		}
-		if got := r.names(); got != "credential fetched, credential adopted" {
+		if got := r.names(); got != "credential fetched, credential adopted, refresh ended" {
 			t.Errorf("events %q", got)
 		}
 		if r.target.inUse[0] != nil {

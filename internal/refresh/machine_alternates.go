@@ -38,6 +38,8 @@ func (s *stepper) alternated(in alternated) {
 	if in.err != nil {
 		s.lastErr = in.err
 		s.emit(rekey.RefreshFailedEvent{Err: in.err, Failures: s.failures + 1, Duration: in.took})
+	} else {
+		s.emit(rekey.AlternatesEvent{Candidates: len(in.candidates), Duration: in.took})
 	}
 	s.queue = in.candidates
 	s.tryNext()

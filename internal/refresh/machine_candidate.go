@@ -40,17 +40,17 @@ func (s *stepper) verified(in verified) {
 	c := s.candidate
 	switch {
 	case in.err == nil && s.inUse(c.credential.Version):
-		s.restored()
+		s.restored(in.took)
 	case in.err == nil && s.spent(c.credential):
 		s.notVerified(&rekey.VerifyError{
 			Version: c.credential.Version, Err: errors.New("it came to its end while it was being verified"),
-		})
+		}, in.took)
 	case in.err == nil:
 		s.adopt(c, in.took)
 	case in.err.Class == rekey.VerifyUnknown:
-		s.notVerified(in.err)
+		s.notVerified(in.err, in.took)
 	default:
-		s.refuse(c, in.err)
+		s.refuse(c, in.err, in.took)
 	}
 }
 
@@ -84,7 +84,7 @@ func (s *stepper) adopt(c *candidate, took time.Duration) {
 
 // notVerified: the check could not be made. The candidate stays in hand, so that a database out of reach
 // does not make an issuer create login after login.
-func (s *stepper) notVerified(err *rekey.VerifyError) {
+func (s *stepper) notVerified(err *rekey.VerifyError, took time.Duration) {
 	s.failures++
 	s.lastErr = err
 	s.failedToAnswer()
@@ -92,12 +92,12 @@ func (s *stepper) notVerified(err *rekey.VerifyError) {
 		s.candidate = nil
 	}
 	s.retry(false)
-	s.emit(rekey.RefusedEvent{Err: err, RetryAt: s.due})
+	s.emit(rekey.RefusedEvent{Err: err, RetryAt: s.due, Duration: took})
 	s.conclude(err)
 }
 
 // refuse: the credential is of no use.
-func (s *stepper) refuse(c *candidate, err *rekey.VerifyError) {
+func (s *stepper) refuse(c *candidate, err *rekey.VerifyError, took time.Duration) {
 	version := c.credential.Version
 	s.lastErr = err
 	s.remember(version, err)
@@ -106,7 +106,7 @@ func (s *stepper) refuse(c *candidate, err *rekey.VerifyError) {
 		s.candidate = nil
 	} else {
 		s.dropCandidate()
-		s.emit(rekey.RefusedEvent{Err: err, RetryAt: s.refused[version].until})
+		s.emit(rekey.RefusedEvent{Err: err, RetryAt: s.refused[version].until, Duration: took})
 	}
 	if s.current == nil && !c.alternate && err.Class != rekey.VerifyRefused {
 		s.startErr = err

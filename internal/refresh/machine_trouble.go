@@ -74,7 +74,7 @@ func (s *stepper) failedToAnswer() {
 }
 
 // restored: the server accepts the login in use again.
-func (s *stepper) restored() {
+func (s *stepper) restored(took time.Duration) {
 	s.candidate, s.trouble, s.queue = nil, nil, nil
 	s.failures, s.lastErr = 0, nil
 	s.lastTrust = s.now
@@ -84,7 +84,9 @@ func (s *stepper) restored() {
 	if s.expired {
 		s.do(expire{s.current})
 	}
-	s.emit(rekey.LoginRestoredEvent{Generation: s.current.ID, Version: s.current.Credential.Version})
+	s.emit(rekey.LoginRestoredEvent{
+		Generation: s.current.ID, Version: s.current.Credential.Version, Verify: took,
+	})
 	s.schedule(false)
 	s.conclude(nil)
 }
