@@ -39,6 +39,9 @@ type Status struct {
 	// Alternate says that the credential came from the source's alternates.
 	Alternate bool `json:"alternate,omitempty"`
 
+	// Connections counts the connections made, or being made, with it.
+	Connections int `json:"connections"`
+
 	// Failures counts refreshes that failed in a row; LastError is the reason of the last one.
 	Failures  int    `json:"failures,omitempty"`
 	LastError string `json:"last_error,omitempty"`

@@ -206,6 +206,17 @@ func (r *registry) takeDrained() []drainState {
 	return drained
 }
 
+// connections counts the sessions of the generation in use, if that is the one with this number: a snapshot of the
+// engine may be a step ahead, or behind.
+func (r *registry) connections(id uint64) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current == nil || r.current.id() != id {
+		return 0
+	}
+	return r.current.conns
+}
+
 // draining describes the superseded generations that still have sessions.
 func (r *registry) draining() []drainState {
 	r.mu.Lock()

@@ -23,6 +23,7 @@ func (p *Pool) Status() Status {
 		s.IssuedAt, s.ExpiresAt = g.Credential.IssuedAt, g.Credential.ExpiresAt
 		s.AdoptedAt, s.NotAfter, s.Alternate = g.AdoptedAt, g.NotAfter, g.Alternate
 	}
+	s.Connections = p.sessions.connections(s.Generation)
 	for _, d := range p.sessions.draining() {
 		s.Draining = append(s.Draining, rekey.GenerationStatus{
 			Generation: d.generation.id(), Version: d.generation.credential.Version,
