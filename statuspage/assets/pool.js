@@ -3,10 +3,10 @@
 import { el, keyed, setData, setHidden, setText, setVars } from "./dom.js";
 import { count, dateTime, moment, time, until } from "./format.js";
 import { generations } from "./generations.js";
-import { refreshes } from "./refreshes.js";
+import { folded, refreshes } from "./refreshes.js";
 import { Timeline } from "./timeline.js";
 
-const shownRefreshes = 8;
+const shownRefreshes = 5;
 
 const states = {
   waiting: "Not there yet.",
@@ -42,9 +42,9 @@ export class PoolView {
       el("div", { class: "section-head" }, el("h2", { id: `${id}-title` }, name), this.#badge),
       this.#sentence,
       this.#facts.node,
-      el("h3", {}, "Generations"),
-      el("div", { class: "timeline-room" }, this.#timeline.node),
-      el("h3", {}, "Refreshes"),
+      el("div", { class: "section-head" }, el("h3", {}, "Generations"), legend()),
+      this.#timeline.node,
+      el("h3", {}, "Refresh history"),
       el("div", { class: "refreshes-room" }, this.#refreshes, this.#none));
   }
 
@@ -59,7 +59,7 @@ export class PoolView {
     const all = refreshes(records);
     this.#facts.update(pool.status, gens, now);
     this.#timeline.update(gens, all, pool.status, now);
-    keyed(this.#refreshes, all.slice(0, shownRefreshes), (r) => r.seq, makeRefresh);
+    keyed(this.#refreshes, folded(all).slice(0, shownRefreshes), (r) => r.seq, makeRefresh);
     setHidden(this.#none, all.length > 0);
   }
 }
@@ -67,6 +67,13 @@ export class PoolView {
 function sentence(state, status) {
   const failed = status?.failures ? ` ${count(status.failures, "failure")} in a row: ${status.last_error}` : "";
   return (states[state] ?? "") + failed;
+}
+
+// legend says what the colours mean. The rows say the same in words.
+function legend() {
+  const kinds = [["current", "in use"], ["ahead", "still valid"], ["before", "before"], ["drain", "draining"]];
+  return el("p", { class: "legend", "aria-hidden": "true" },
+    ...kinds.map(([kind, text]) => el("span", {}, el("i", { class: kind }), text)));
 }
 
 function makeRefresh() {

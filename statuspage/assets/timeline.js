@@ -5,7 +5,8 @@ import { el, keyed, setData, setHidden, setText, setVars } from "./dom.js";
 import { count, span, time, until } from "./format.js";
 import { scale } from "./scale.js";
 
-const rows = 5;
+const rows = 4; // as many are there from the beginning, so that nothing moves when they fill
+const roomAfter = 0.68; // a bar that ends further right has no room for words after it
 const squares = 24; // at most; above, a square stands for several connections
 
 export class Timeline {
@@ -18,7 +19,7 @@ export class Timeline {
     const row = (...cells) => el("tr", { role: "row" }, ...cells);
     const head = (...children) => el("th", { scope: "col", role: "columnheader" }, ...children);
     this.node = el("table", { class: "timeline", role: "table", "aria-label": label },
-      el("thead", { role: "rowgroup" }, row(head("Generation"), head(el("span", { class: "unseen" }, "Time"), this.#axis), head("Connections"))),
+      el("thead", { role: "rowgroup" }, row(head(el("span", { class: "unseen" }, "Generation")), head(el("span", { class: "unseen" }, "Time"), this.#axis), head("Connections"))),
       this.#body,
       el("tfoot", { role: "rowgroup" }, el("tr", { role: "row", class: "source" },
         el("th", { scope: "row", role: "rowheader" }, "Refreshes"),
@@ -32,7 +33,8 @@ export class Timeline {
     const where = scale(shown, next, now);
     setVars(this.node, { now: where.share(now) });
     this.#drawAxis(where);
-    keyed(this.#body, shown, (g) => g.id, makeRow, where);
+    const empty = Array.from({ length: rows - shown.length }, (_, i) => ({ id: `empty ${i}`, empty: true }));
+    keyed(this.#body, [...shown, ...empty], (g) => g.id, (g) => (g.empty ? makeEmptyRow() : makeRow()), where);
     this.#drawRefreshes(refreshes, next, where);
   }
 
@@ -62,6 +64,11 @@ export class Timeline {
     const failed = past.filter((r) => r.kind === "failed").length;
     setText(this.#checks, failed ? `${failed} failed` : next ? `next ${until(next, where.now)}` : "");
   }
+}
+
+function makeEmptyRow() {
+  const cells = ["", "track", ""].map((name) => el("td", { class: name }));
+  return { node: el("tr", { class: "empty", "aria-hidden": "true" }, ...cells) };
 }
 
 function makeRow() {
@@ -107,8 +114,8 @@ function drawBars(g, where, { reign, drain, ahead, story }) {
   setHidden(ahead, !g.current || end <= where.now);
   setData(ahead, "open", String(!g.expires || g.expires > where.to));
   const last = where.share(g.current ? end : Math.max(gone, superseded));
-  setVars(story, { at: last < 0.62 ? last : where.share(g.from) });
-  setData(story, "side", last < 0.62 ? "after" : where.share(g.from) > 0.38 ? "before" : "inside");
+  setVars(story, { at: last < roomAfter ? last : where.share(g.from) });
+  setData(story, "side", last < roomAfter ? "after" : where.share(g.from) > 0.38 ? "before" : "inside");
 }
 
 // tell says in words what the bars show.
