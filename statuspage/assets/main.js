@@ -25,6 +25,7 @@ function draw() {
   drawOverview();
   drawPools();
   log.update(store);
+  setHidden($("foot"), false);
 }
 
 function drawPools() {

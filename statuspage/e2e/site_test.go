@@ -66,7 +66,7 @@ func (s *site) open(name string, life time.Duration) *shop {
 	connString := fmt.Sprintf("%s pool_max_conns=%d pool_min_conns=%d pool_max_conn_lifetime=20s", o.issuer.DSN(testenv.Login{}), poolSize, poolSize)
 	var err error
 	o.pool, err = managedpool.New(s.t.Context(), connString, o.source.Source(), &managedpool.Options{
-		OnEvent: s.page.Observe(name), BreakerFailures: 3, Jitter: -1,
+		OnEvent: s.page.Observe(name), BreakerFailures: 3, BreakerOpen: 2 * time.Second, Jitter: -1,
 	})
 	if err != nil {
 		s.t.Fatal(err)
