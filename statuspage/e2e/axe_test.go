@@ -25,7 +25,7 @@ func TestAccessible(t *testing.T) {
 	b.untilText("[data-phase=draining] .number", "2 connections")
 	b.untilText("#overview", "1 degraded")
 	eval[bool](b, axe+"; true")
-	for _, l := range []look{{}, {dark: true}, {phone: true}, {phone: true, dark: true}} {
+	for _, l := range looks() {
 		t.Run(l.String(), func(t *testing.T) {
 			b.dress(l)
 			for _, violation := range eval[[]string](b, `axe.run({resultTypes: ["violations"]}).then(({violations}) => violations.flatMap(

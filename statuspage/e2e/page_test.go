@@ -129,7 +129,7 @@ func TestNothingMoves(t *testing.T) {
 	s := newSite(t, nil)
 	orders := s.open("orders", 0)
 	s.open("billing", 0)
-	for _, l := range []look{{}, {phone: true}} {
+	for _, l := range looks() {
 		t.Run(l.String(), func(t *testing.T) {
 			b := newTab(t, l)
 			b.open(s.url())

@@ -39,7 +39,7 @@ func TestScreenshots(t *testing.T) {
 	orders.rotate()
 	b.until("a generation drains", `document.querySelector("[data-phase=draining] .number")?.textContent === "2 connections"`)
 	time.Sleep(2 * time.Second)
-	for _, l := range []look{{}, {dark: true}, {phone: true}, {phone: true, dark: true}} {
+	for _, l := range allLooks {
 		b.dress(l)
 		time.Sleep(time.Second) // drawn anew
 		save(t, b, "statuspage-"+l.String()+".png")

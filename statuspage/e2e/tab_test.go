@@ -44,6 +44,16 @@ func (l look) String() string {
 	return name + "-light"
 }
 
+var allLooks = []look{{}, {dark: true}, {phone: true}, {phone: true, dark: true}}
+
+// looks are those that a test has time for: all of them, or in the short form two that differ in everything.
+func looks() []look {
+	if testing.Short() {
+		return []look{{}, {phone: true, dark: true}}
+	}
+	return allLooks
+}
+
 // newTab opens an empty one.
 func newTab(t testing.TB, l look) *tab {
 	t.Helper()
