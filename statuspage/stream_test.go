@@ -187,11 +187,12 @@ func TestNoStreaming(t *testing.T) {
 	}
 }
 
-// TestServerTimeouts: a stream outlives the server's WriteTimeout, and a reader that takes nothing does not hold it.
+// TestServerTimeouts: a stream outlives those of the server.
 func TestServerTimeouts(t *testing.T) {
 	page := newPage(t, &statuspage.Options{Heartbeat: 20 * time.Millisecond, Interval: 10 * time.Millisecond})
 	server := httptest.NewUnstartedServer(page)
 	server.Config.WriteTimeout = 50 * time.Millisecond
+	server.Config.ReadTimeout = 50 * time.Millisecond
 	server.Start()
 	defer server.Close()
 	response, err := http.Get(server.URL + "/events")

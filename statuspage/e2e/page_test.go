@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/statuspage"
 )
 
@@ -67,6 +68,34 @@ func TestTroubleIsShown(t *testing.T) {
 	envtest.Eventually(t, patience, func() bool { return orders.pool.Refresh(t.Context()) == nil }, "the pool has recovered")
 	b.untilText(".badge", "serving")
 	b.untilText("#overview", "2 pools serving")
+	b.wantQuiet()
+}
+
+// TestRefusedLoginIsShown, and the alternate that ends it: the password was changed before the store knew.
+func TestRefusedLoginIsShown(t *testing.T) {
+	s := newSite(t, nil)
+	orders := s.open("orders", 0)
+	b := newTab(t, look{})
+	b.open(s.url())
+	b.untilText(".badge", "serving")
+	changed, err := orders.issuer.AlterPassword(t.Context(), orders.logins[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders.logins = append(orders.logins, changed)
+	orders.pool.Reset()
+	go orders.pool.Ping(t.Context()) // waits for a login that works
+	b.untilText(".badge", "refused")
+	b.untilText("#announcer", "orders is refused")
+	b.untilText(".log", "The server refused the login of generation 1 (28P01)")
+	orders.source.SetAlternates(source.Credential{
+		Username: changed.User, Password: source.NewSecret(changed.Password), Version: "pending",
+	})
+	orders.source.Notify()
+	b.untilText("dd.user", changed.User+" (alternate)")
+	b.untilText("[data-phase=current] .story", "an alternate")
+	b.untilText(".badge", "serving")
+	orders.wantNoSecret("the page", eval[string](b, `document.documentElement.outerHTML`))
 	b.wantQuiet()
 }
 

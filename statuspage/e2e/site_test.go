@@ -62,7 +62,7 @@ type shop struct {
 func (s *site) open(name string, life time.Duration) *shop {
 	s.t.Helper()
 	o := &shop{t: s.t, life: life, issuer: envtest.IssuerWith(s.t, &testenv.IssuerOptions{Prefix: name + "_v"})}
-	o.source = sourcetest.New(o.issue(), sourcetest.Notifies)
+	o.source = sourcetest.New(o.issue(), sourcetest.Notifies, sourcetest.NamesAlternates)
 	connString := fmt.Sprintf("%s pool_max_conns=%d pool_min_conns=%d pool_max_conn_lifetime=20s", o.issuer.DSN(testenv.Login{}), poolSize, poolSize)
 	var err error
 	o.pool, err = managedpool.New(s.t.Context(), connString, o.source.Source(), &managedpool.Options{
