@@ -12,6 +12,10 @@ MODULES = $(shell find . -name go.mod -not -path './.*/*' -not -path './$(VAULT_
 	folder=$$(dirname "$$mod"); [ -z "$$(find "$$folder" -name '*.go' | head -n 1)" ] || echo "$$folder"; done)
 STATICCHECK := $(CURDIR)/bin/staticcheck
 
+# The tests in a browser stand apart, too: whoever tests the library need not have one.
+BROWSER_TESTS = ./statuspage/e2e
+TESTED = $(filter-out $(BROWSER_TESTS),$(MODULES))
+
 # What can be set: make test TESTFLAGS='-run Pool -v', make fuzz FUZZTIME=5m, make bench BENCH=Acquire
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
@@ -19,12 +23,15 @@ BENCH     ?= .
 SOAK      ?= .
 DEMOFLAGS ?=
 
-# each_module runs $(1) in the folder of every module, and stops at the first failure.
-each_module = for module in $(MODULES); do ( cd "$$module" && $(1) ) || exit 1; done
+# each_module runs $(1) in the folder of every module, each_tested in that of every one but the tests in a browser. Both
+# stop at the first failure.
+each_module = $(call each,$(MODULES),$(1))
+each_tested = $(call each,$(TESTED),$(1))
+each = for module in $(1); do ( cd "$$module" && $(2) ) || exit 1; done
 
 .PHONY: help
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Install what is missing besides Go (PostgreSQL, MariaDB, a C compiler); quick when nothing is
@@ -44,11 +51,27 @@ vault-server: ## Build the Vault server for tests, unless vault is installed; si
 
 .PHONY: test
 test: setup vault-server ## Run all tests of all modules under the race detector
-	@$(call each_module,echo "== go test -race ./... in $$module" && go test -race -timeout 15m $(TESTFLAGS) ./...)
+	@$(call each_tested,echo "== go test -race ./... in $$module" && go test -race -timeout 15m $(TESTFLAGS) ./...)
 
 .PHONY: test-short
 test-short: setup vault-server ## Run the quick tests, without the race detector
-	@$(call each_module,go test -short $(TESTFLAGS) ./...)
+	@$(call each_tested,go test -short $(TESTFLAGS) ./...)
+
+.PHONY: e2e
+e2e: setup-browser ## Look at the status page in a real browser; installs Chromium
+	cd $(BROWSER_TESTS) && go test -count=1 -timeout 15m $(TESTFLAGS) ./...
+
+.PHONY: e2e-short
+e2e-short: setup-browser
+	cd $(BROWSER_TESTS) && go test -count=1 -timeout 10m -short $(TESTFLAGS) ./...
+
+.PHONY: screenshots
+screenshots: setup-browser ## Take the pictures of the status page in docs/
+	cd $(BROWSER_TESTS) && go test -count=1 -run Screenshots . -args -screenshots $(CURDIR)/docs/images
+
+.PHONY: setup-browser
+setup-browser:
+	@scripts/setup.sh browser
 
 .PHONY: soak
 soak: setup vault-server ## Run the long forms of the tests (REKEY_FULL=1); an hour or so
@@ -56,7 +79,7 @@ soak: setup vault-server ## Run the long forms of the tests (REKEY_FULL=1); an h
 
 .PHONY: bench
 bench: setup vault-server ## Run the benchmarks
-	@$(call each_module,go test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) ./...)
+	@$(call each_tested,go test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) ./...)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s)

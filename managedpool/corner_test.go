@@ -53,6 +53,10 @@ func TestDeadHostInFront(t *testing.T) {
 	}
 	releaseAll(held)
 	envtest.Eventually(t, 10*time.Second, func() bool { return len(fake.Retired()) == 1 }, "given back at last")
+	envtest.Eventually(t, 5*time.Second, func() bool {
+		n := pool.Status().Connections
+		return n > 0 && n == int(pool.Stat().TotalConns())
+	}, "all connections are those of the new login")
 }
 
 // deadHost returns a port where connections are accepted and closed.

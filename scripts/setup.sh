@@ -2,11 +2,14 @@
 # Installs what the tests and the demonstration need besides Go, on Debian and Ubuntu. It can be run again at any
 # time: when nothing is missing it looks, says so, and calls no package manager.
 #
+# Arguments name what only some targets need, and is looked at besides: "scripts/setup.sh browser".
+#
 # To add something: write a function check_NAME that calls `missing` with a reason and its packages, and name it
-# in `checks`.
+# in `checks`, or in `extras` if it is installed only when asked for.
 set -euo pipefail
 
 checks=(go certificates compiler postgres mariadb)
+extras=(browser)
 packages=()
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -65,6 +68,16 @@ check_mariadb() {
 	missing "MariaDB's server" mariadb-server-core
 }
 
+# The tests look in the same places: statuspage/e2e/browser_test.go. npm brings axe, which checks accessibility; the fonts
+# make screenshots look the same everywhere.
+check_browser() {
+	have chromium || have chromium-browser || have google-chrome || missing "a browser to test with" chromium
+	have npm || missing "npm" npm
+	if ! have fc-list || [ -z "$(fc-list Inter)" ]; then
+		missing "fonts for screenshots" fontconfig fonts-inter fonts-dejavu-core
+	fi
+}
+
 # as_root runs a command as root.
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
@@ -110,6 +123,10 @@ run_checks() {
 	for name in "${checks[@]}"; do "check_$name"; done
 }
 
+for extra in "$@"; do
+	[[ " ${extras[*]} " == *" $extra "* ]] || die "there is no extra \"$extra\", only: ${extras[*]}"
+	checks+=("$extra")
+done
 run_checks
 if [ "${#packages[@]}" -eq 0 ]; then
 	say "nothing is missing"

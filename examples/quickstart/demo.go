@@ -11,6 +11,7 @@ import (
 	"github.com/rekeyhq/rekey/examples/internal/load"
 	"github.com/rekeyhq/rekey/examples/internal/progress"
 	"github.com/rekeyhq/rekey/examples/internal/stage"
+	"github.com/rekeyhq/rekey/examples/internal/watch"
 	"github.com/rekeyhq/rekey/examples/internal/work"
 	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/managedpool"
@@ -56,7 +57,8 @@ func (d *demo) compare(ctx context.Context) error {
 	return d.manage(ctx, plain)
 }
 
-// manage opens the managed pool, lets it take turns with the plain one, and looks at what it leaves behind.
+// manage opens the managed pool, with a page to look at it, lets it take turns with the plain one, and looks at what it
+// leaves behind.
 func (d *demo) manage(ctx context.Context, plain *load.Load) (err error) {
 	issuer, err := stage.New(ctx, d.server)
 	if err != nil {
@@ -66,7 +68,13 @@ func (d *demo) manage(ctx context.Context, plain *load.Load) (err error) {
 	sessions := census.Start(ctx, issuer.AllSessions)
 	defer func() { err = errors.Join(err, sessions.Stop()) }()
 
-	if err := d.serve(ctx, issuer, &turns{show: d.show, opts: d.opts, plain: plain, sessions: sessions}); err != nil {
+	site, err := watch.Open("rekey quickstart")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, site.Close()) }()
+	d.show.Note("watch it: " + site.URL())
+	if err := d.serve(ctx, issuer, site, &turns{show: d.show, opts: d.opts, plain: plain, sessions: sessions}); err != nil {
 		return err
 	}
 	d.report.leakedSessions, err = leaks.Left(ctx, issuer.AllSessions)
@@ -75,7 +83,7 @@ func (d *demo) manage(ctx context.Context, plain *load.Load) (err error) {
 }
 
 // serve is the managed pool's life, from its first login on.
-func (d *demo) serve(ctx context.Context, issuer *testenv.Issuer, t *turns) error {
+func (d *demo) serve(ctx context.Context, issuer *testenv.Issuer, site *watch.Site, t *turns) error {
 	agent, err := newAgent()
 	if err != nil {
 		return err
@@ -86,8 +94,11 @@ func (d *demo) serve(ctx context.Context, issuer *testenv.Issuer, t *turns) erro
 		return err
 	}
 	events := newFollower(t.rotation, func(e rekey.Event) { d.show.Note(fmt.Sprint(e.Name(), " ", e.Attrs())) })
-	opts := &managedpool.Options{OnEvent: events.observe}
+	opts := &managedpool.Options{OnEvent: site.Observe("managed", events.observe)}
 	return withPool(ctx, stage.Sized(issuer, d.opts.Conns), agent.file(), opts, func(pool *managedpool.Pool) error {
+		if err := site.Add("managed", pool); err != nil {
+			return err
+		}
 		t.managed = load.New(work.Pgx{Pool: pool}, d.opts.Workers)
 		defer func() { d.report.managed, d.report.rotations = t.managed.Result(), t.rotation.count() }()
 		return t.take(ctx)

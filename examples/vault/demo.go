@@ -14,6 +14,7 @@ import (
 	"github.com/rekeyhq/rekey/examples/internal/load"
 	"github.com/rekeyhq/rekey/examples/internal/progress"
 	"github.com/rekeyhq/rekey/examples/internal/stage"
+	"github.com/rekeyhq/rekey/examples/internal/watch"
 	"github.com/rekeyhq/rekey/examples/internal/work"
 	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/managedpool"
@@ -76,7 +77,7 @@ func (d *demo) play(ctx context.Context, server *testenv.Postgres) (err error) {
 	return d.report.look(ctx, witness)
 }
 
-// watch counts the sessions of the service while it runs.
+// watch counts the sessions of the service while it runs, and serves a page to look at it.
 func (d *demo) watch(ctx context.Context, issuer *testenv.Issuer, auth api.AuthMethod, witness *witness) (err error) {
 	sessions := census.Start(ctx, witness.sessions)
 	defer func() {
@@ -85,10 +86,19 @@ func (d *demo) watch(ctx context.Context, issuer *testenv.Issuer, auth api.AuthM
 	}()
 	events := &follower{warn: func(e rekey.Event) { d.show.Note(fmt.Sprint(e.Name(), " ", e.Attrs())) }}
 	defer func() { d.report.count(events) }()
-	opts := &managedpool.Options{PreferRenew: d.opts.preferRenew, OnEvent: events.observe}
+	site, err := watch.Open("rekey on Vault")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, site.Close()) }()
+	d.show.Note("watch it: " + site.URL())
+	opts := &managedpool.Options{PreferRenew: d.opts.preferRenew, OnEvent: site.Observe("managed", events.observe)}
 	client := d.vault.Client()
 	client.ClearToken()
 	return withPool(ctx, stage.Sized(issuer, d.opts.Conns), client, auth, opts, func(pool *managedpool.Pool) error {
+		if err := site.Add("managed", pool); err != nil {
+			return err
+		}
 		return d.serve(ctx, pool, sessions)
 	})
 }

@@ -1,0 +1,56 @@
+// A pool's generations, told from its events and its status.
+
+import { moment } from "./format.js";
+
+// generations returns them newest first:
+// {id, version, username, from, superseded, drained, expires, alternate, connections, cancelled, current}.
+export function generations(records, status) {
+  const found = new Map();
+  const get = (id) => {
+    if (!found.has(id)) found.set(id, { id, version: "", username: "", connections: 0 });
+    return found.get(id);
+  };
+  for (const record of records) tell(record, get);
+  if (status?.generation) describeCurrent(get(status.generation), status);
+  for (const old of status?.draining ?? []) {
+    Object.assign(get(old.generation), { version: old.version, connections: old.connections, draining: true });
+  }
+  const all = [...found.values()].sort((a, b) => b.id - a.id);
+  return supersede(all).filter((g) => g.from);
+}
+
+const tellers = {
+  "credential adopted": (g, a, at) => Object.assign(g, {
+    from: at, version: a.version, username: a.username, alternate: a.alternate, expires: moment(a.expires_at),
+  }),
+  "alternate confirmed": (g) => { g.alternate = false; },
+  "credential lease renewed": (g, a) => { g.expires = moment(a.expires_at); },
+  "credential expired": (g, a, at) => { g.ended = at; },
+  "generation drained": (g, a, at) => Object.assign(g, { drained: at, cancelled: a.cancelled, took: a.duration }),
+};
+
+function tell(record, get) {
+  const teller = tellers[record.name];
+  if (teller) teller(get(record.attrs.generation), record.attrs, record.at);
+}
+
+function describeCurrent(g, status) {
+  Object.assign(g, {
+    version: status.version, username: status.username, expires: moment(status.expires_at), alternate: status.alternate,
+    connections: status.connections, current: status.state !== "closed",
+  });
+  g.from ??= moment(status.adopted_at);
+}
+
+// supersede lets each generation end its reign where the next begins. The events know the one in use sooner than the
+// status does.
+function supersede(all) {
+  all.forEach((g, i) => {
+    const next = all[i - 1];
+    if (!next) return;
+    g.current = false;
+    g.superseded = next.from;
+    g.from ??= g.draining ? next.from : undefined;
+  });
+  return all;
+}

@@ -1,0 +1,38 @@
+// The events of all pools, newest first.
+
+import { el, keyed, setHidden, setText } from "./dom.js";
+import { dateTime, time } from "./format.js";
+import { sentence } from "./sentences.js";
+
+const most = 200;
+const levels = ["DEBUG", "INFO", "WARN", "ERROR"];
+
+export class Log {
+  #section;
+  #list;
+  #none;
+
+  constructor(section, onFilter) {
+    this.#section = section;
+    this.#list = section.querySelector("ol");
+    this.#none = section.querySelector(".none");
+    section.querySelector("fieldset").addEventListener("change", onFilter);
+  }
+
+  update(store) {
+    setHidden(this.#section, false);
+    const least = levels.indexOf(this.#section.querySelector("input:checked").value);
+    const records = store.all().filter((r) => levels.indexOf(r.level) >= least).slice(0, most);
+    setHidden(this.#none, records.length > 0);
+    keyed(this.#list, records, (r) => r.seq, makeEntry);
+    this.#list.classList.toggle("several", store.pools.length > 1);
+  }
+}
+
+function makeEntry(record) {
+  const at = el("time", { datetime: new Date(record.at).toISOString(), title: dateTime(record.at) }, time(record.at));
+  const pool = el("span", { class: "from" }, record.pool);
+  const level = el("span", { class: "level" });
+  setText(level, { WARN: "Warning", ERROR: "Error" }[record.level] ?? "");
+  return { node: el("li", { "data-level": record.level }, at, " ", pool, " ", el("span", { class: "what" }, level, " ", sentence(record))) };
+}

@@ -1,0 +1,139 @@
+// One pool: its state, the facts about its credential, its timeline and its refreshes.
+
+import { el, keyed, setData, setHidden, setText, setVars } from "./dom.js";
+import { count, dateTime, moment, time, until } from "./format.js";
+import { generations } from "./generations.js";
+import { folded, refreshes } from "./refreshes.js";
+import { Timeline } from "./timeline.js";
+
+const shownRefreshes = 5;
+
+const states = {
+  waiting: "Not there yet.",
+  starting: "No credential has been verified yet.",
+  serving: "The credential in use is good, and the last refresh went well.",
+  degraded: "The credential in use is good; the last refresh failed.",
+  refused: "The server refuses new logins with the credential in use.",
+  expired: "The credential in use has ended, and nothing newer was had.",
+  closed: "The pool was closed.",
+};
+
+export const stateOf = (pool) => pool.status?.state ?? "waiting";
+
+// idOf numbers the pools: a name may hold what no id can.
+const numbers = new Map();
+export function idOf(name) {
+  if (!numbers.has(name)) numbers.set(name, `pool-${numbers.size + 1}`);
+  return numbers.get(name);
+}
+
+export class PoolView {
+  #badge = el("span", { class: "badge" });
+  #sentence = el("p", { class: "sentence" });
+  #facts = new Facts();
+  #timeline;
+  #refreshes = el("ol", { class: "refreshes" });
+  #none = el("p", { class: "none" }, "Nothing yet.");
+
+  constructor({ name }) {
+    const id = idOf(name);
+    this.#timeline = new Timeline(`Generations of ${name}`);
+    this.node = el("section", { class: "pool", id, "aria-labelledby": `${id}-title`, tabindex: "-1" },
+      el("div", { class: "section-head" }, el("h2", { id: `${id}-title` }, name), this.#badge),
+      this.#sentence,
+      this.#facts.node,
+      el("div", { class: "section-head" }, el("h3", {}, "Generations"), legend()),
+      this.#timeline.node,
+      el("h3", {}, "Refresh history"),
+      el("div", { class: "refreshes-room" }, this.#refreshes, this.#none));
+  }
+
+  update(pool, store) {
+    const now = store.now();
+    const state = stateOf(pool);
+    setData(this.#badge, "state", state);
+    setText(this.#badge, state);
+    setText(this.#sentence, sentence(state, pool.status));
+    const records = store.of(pool.name);
+    const gens = generations(records, pool.status);
+    const all = refreshes(records);
+    this.#facts.update(pool.status, gens, now);
+    this.#timeline.update(gens, all, pool.status, now);
+    keyed(this.#refreshes, folded(all).slice(0, shownRefreshes), (r) => r.seq, makeRefresh);
+    setHidden(this.#none, all.length > 0);
+  }
+}
+
+function sentence(state, status) {
+  const failed = status?.failures ? ` ${count(status.failures, "failure")} in a row: ${status.last_error}` : "";
+  return (states[state] ?? "") + failed;
+}
+
+// legend says what the colours mean. The rows say the same in words.
+function legend() {
+  const kinds = [["current", "in use"], ["ahead", "still valid"], ["before", "before"], ["drain", "draining"]];
+  return el("p", { class: "legend", "aria-hidden": "true" },
+    ...kinds.map(([kind, text]) => el("span", {}, el("i", { class: kind }), text)));
+}
+
+function makeRefresh() {
+  const when = el("time");
+  const outcome = el("span", { class: "outcome" });
+  const detail = el("span", { class: "detail" });
+  const node = el("li", {}, when, " ", outcome, " ", detail);
+  return { node, update: (r) => {
+    setData(node, "kind", r.kind);
+    setText(when, time(r.at));
+    when.dateTime = new Date(r.at).toISOString();
+    setText(outcome, r.times > 1 ? `${r.outcome}, ${r.times} times` : r.outcome);
+    setText(detail, r.detail);
+  } };
+}
+
+// Facts are what there is to know of the credential in use.
+class Facts {
+  #life = el("span", { class: "life", "aria-hidden": "true" });
+  #values = {};
+
+  constructor() {
+    const fact = (name, title, ...more) => {
+      const value = el("dd", { class: name });
+      this.#values[name] = el("span");
+      value.append(this.#values[name], ...more);
+      return el("div", { class: `fact-${name}` }, el("dt", {}, title), value);
+    };
+    this.node = el("dl", { class: "facts" },
+      fact("expires", "Credential expires", this.#life), fact("refresh", "Next refresh"), fact("connections", "Connections"),
+      fact("breaker", "Breaker"), fact("user", "User"), fact("version", "Version"));
+  }
+
+  update(status, generations, now) {
+    const v = this.#values;
+    const expires = moment(status?.expires_at);
+    setText(v.expires, !status?.generation ? "–" : expires ? until(expires, now) : "never");
+    v.expires.title = expires ? dateTime(expires) : "";
+    this.#drawLife(status, expires, now);
+    const next = moment(status?.next_refresh);
+    setText(v.refresh, next ? (next > now ? until(next, now) : "now") : status && status.state !== "closed" ? "now" : "–");
+    setText(v.connections, connections(generations));
+    setText(v.breaker, status?.breaker || "–");
+    setData(v.breaker, "state", status?.breaker ?? "");
+    setText(v.user, status?.username ? `${status.username}${status.alternate ? " (alternate)" : ""}` : "–");
+    setText(v.version, status?.version || "–");
+    v.version.title = status?.version ?? "";
+  }
+
+  // drawLife shows how much of the credential's life is left.
+  #drawLife(status, expires, now) {
+    const from = moment(status?.issued_at) ?? moment(status?.adopted_at);
+    setHidden(this.#life, !expires || !from);
+    if (expires && from) setVars(this.#life, { left: Math.min(1, Math.max(0, (expires - now) / (expires - from))) });
+    setData(this.#life, "low", String(Boolean(expires && from && expires - now < (expires - from) / 6)));
+  }
+}
+
+function connections(generations) {
+  const draining = generations.filter((g) => !g.current).reduce((n, g) => n + g.connections, 0);
+  const current = generations.find((g) => g.current)?.connections ?? 0;
+  return draining ? `${current} + ${draining} draining` : `${current}`;
+}

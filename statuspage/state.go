@@ -1,0 +1,54 @@
+package statuspage
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/rekeyhq/rekey"
+)
+
+// state is what the pools are like at one moment.
+type state struct {
+	Now    time.Time         `json:"now"`
+	Pools  []poolState       `json:"pools"`
+	Events []json.RawMessage `json:"events,omitempty"`
+}
+
+// poolState is one pool's. Status is nil before the pool was added.
+type poolState struct {
+	Name   string        `json:"name"`
+	Status *rekey.Status `json:"status"`
+}
+
+// look asks all pools. They are asked without the lock: what a pool does in Status is its own affair.
+func (p *Page) look() []poolState {
+	p.mu.Lock()
+	entries := make([]entry, 0, len(p.pools))
+	for _, e := range p.pools {
+		entries = append(entries, *e)
+	}
+	p.mu.Unlock()
+	pools := make([]poolState, 0, len(entries))
+	for _, e := range entries {
+		s := poolState{Name: e.name}
+		if e.pool != nil {
+			status := e.pool.Status()
+			s.Status = &status
+		}
+		pools = append(pools, s)
+	}
+	return pools
+}
+
+// serveState is for those who have no browser at hand.
+func (p *Page) serveState(w http.ResponseWriter) {
+	s := state{Now: time.Now(), Pools: p.look()}
+	records, _ := p.journal.since(0)
+	for _, r := range records {
+		s.Events = append(s.Events, r.data)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(s) // whoever asked is gone
+}
