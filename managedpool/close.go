@@ -104,16 +104,16 @@ func (p *Pool) close() {
 	defer close(p.closing.done)
 	p.engine.Cancel()
 	p.closing.cancel()
-	p.ends.kick() // the end of the login in use is its to call now
+	p.ends.Kick() // the end of the login in use is its to call now
 	p.closeInner()
 	p.handover.stop()
 	abandoned := p.awaitInner()
 	if p.closing.all.Load() {
 		abandoned += p.cutOffAll() // what callers have taken out of the pool for good
 	}
-	p.ends.stop()
-	p.pings.stop()
-	p.reports.stop()
+	p.ends.Stop()
+	p.pings.Stop()
+	p.reports.Stop()
 	err := p.awaitEngine()
 	p.forgetVerified()
 	p.closeLate()

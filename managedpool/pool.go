@@ -47,6 +47,7 @@ import (
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/worker"
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -69,7 +70,7 @@ type Pool struct {
 	router   *router
 	ends     *ends
 	reports  *reports
-	pings    *worker
+	pings    *worker.Worker
 	headroom headroom
 	places   places
 
@@ -163,16 +164,12 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	p.router = &router{pool: p}
 	p.ends = newEnds(p)
 	p.reports = newReports(p)
-	p.pings = newWorker(func() { p.pingIdle(p.pings.ctx); p.handover.kick() })
+	p.pings = worker.New(func() { p.pingIdle(p.pings.Ctx); p.handover.Kick() })
 	p.headroom = newHeadroom(p.options.Headroom - p.ahead())
 	p.closing = newClosing()
-	p.engine = refresh.New(refresh.Config{
-		Source: src, Target: target{p}, Policy: p.options.policy(),
-		PreferRenew:  p.options.PreferRenew,
-		FetchTimeout: p.options.FetchTimeout, VerifyTimeout: p.options.VerifyTimeout, MaxHold: p.options.MaxHold,
-		BreakerFailures: uint32(p.options.BreakerFailures), BreakerOpen: p.options.BreakerOpen,
-		OnEvent: p.tell,
-	})
+	engine := p.options.settings().Config()
+	engine.Source, engine.Target, engine.OnEvent = src, target{p}, p.tell
+	p.engine = refresh.New(engine)
 	return p, nil
 }
 
@@ -207,8 +204,8 @@ func (p *Pool) tell(e rekey.Event) {
 // sessionEnded is called when a session is gone.
 func (p *Pool) sessionEnded(s *session) {
 	p.leaveHeadroom(s)
-	p.reports.kick()
-	p.handover.kick()
+	p.reports.Kick()
+	p.handover.Kick()
 	p.router.line.look()
 }
 
