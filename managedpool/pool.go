@@ -46,6 +46,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/gate"
 	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/internal/worker"
 	"github.com/rekeyhq/rekey/source"
@@ -74,7 +75,7 @@ type Pool struct {
 	headroom headroom
 	places   places
 
-	roleCheck roleCheck
+	roleCheck *gate.Gate // for the question whether the role of connections that came home after an error still exists
 
 	warnedLifetime, warnedWeak atomic.Bool
 
@@ -153,7 +154,7 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	if f, ok := src.(source.Func); ok && f == nil {
 		return nil, errors.New("managedpool: src is nil: a source.Func without a function")
 	}
-	p := &Pool{config: config.Copy(), options: opts.withDefaults(), roleCheck: roleCheck{limit: limiter{interval: roleCheckInterval}}}
+	p := &Pool{config: config.Copy(), options: opts.withDefaults(), roleCheck: gate.New(roleCheckInterval)}
 	if err := p.options.validate(); err != nil {
 		return nil, err
 	}
