@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rekeyhq/rekey"
@@ -33,6 +34,8 @@ type adapter struct {
 
 	verifiedMu sync.Mutex // guards verified
 	verified   *verified
+
+	wanted atomic.Bool // the next connection to come home shall make room for a verification
 
 	closing *closing
 }

@@ -91,7 +91,13 @@ func (e *ends) dropLeaving() (any bool) {
 		any = any || g.generation.leaves()
 	}
 	if any {
-		e.adapter.closeIdle(func(s *Session) bool { return s.generation.Load().leaves() })
+		leaves := func(s *Session) bool { return s.generation.Load().leaves() }
+		e.adapter.closeIdle(leaves)
+		if e.adapter.config.Driver.native() && e.adapter.saturated() {
+			ctx, cancel := context.WithTimeout(e.Ctx, turnPause)
+			e.adapter.closeReturning(ctx, e.adapter.config.MaxOpenConns, leaves)
+			cancel()
+		}
 		e.adapter.handover.Kick()
 	}
 	return any

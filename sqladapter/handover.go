@@ -15,6 +15,8 @@ const (
 	fillPause = 5 * time.Millisecond
 	// lookPause is the wait between two looks for an old connection that has come home.
 	lookPause = 10 * time.Millisecond
+	// turnPause is how long connections that come home are waited for at a time.
+	turnPause = 50 * time.Millisecond
 	// spareTimeout bounds the login of a spare session.
 	spareTimeout = 5 * time.Second
 	// dialPause is the wait after a connection could not be made for a reason that is not the login.
@@ -109,30 +111,46 @@ func (h *handover) replaceOne() {
 // breakFirst is replaceOne without headroom: one old connection goes, and a fresh one takes its place.
 func (h *handover) breakFirst() {
 	if h.spare.filled() {
-		h.fill(true)
+		h.fill()
 		if h.spare.old() {
 			h.dropSpare()
 		}
 		return
 	}
-	h.letOneGo()
-	if h.makeSpare() == nil {
-		h.fill(true)
+	giveUp := h.adapter.places.claim()
+	gone := h.oneGone()
+	if gone == nil {
+		giveUp()
+		return
 	}
+	err := h.makeSpare()
+	giveUp()
+	if err != nil && !errors.Is(err, errNoPlace) {
+		h.pauseAfterFailure()
+		return
+	}
+	h.failures = 0
+	h.fill()
 }
 
 // letOneGo lets one old connection go, and gives its place to the spare session.
 func (h *handover) letOneGo() {
-	gone, idle := h.closeOneOld(), true
-	if gone == nil {
-		gone, idle = h.letNextGo(), false
+	if gone := h.oneGone(); gone != nil {
+		h.vain = nil
+		h.fill()
 	}
+}
+
+// oneGone lets one old connection go, and waits until it is gone from the server; nil if none went.
+func (h *handover) oneGone() *Session {
+	gone := h.closeOneOld()
 	if gone == nil {
-		return
+		gone = h.letNextGo()
 	}
-	h.vain = nil
-	gone.await()
-	h.fill(idle)
+	if gone != nil {
+		gone.await()
+	}
+	return gone
 }
 
 // closeOneOld closes one idle connection of an old generation, and returns its session; nil if there is none.
@@ -157,7 +175,7 @@ func (h *handover) mayGo(s *Session) bool {
 // logs in by itself.
 func (h *handover) letNextGo() *Session {
 	h.allowed.Store(true)
-	timer := time.NewTimer(h.takeTurn())
+	timer := time.NewTimer(h.takeTurns())
 	defer timer.Stop()
 	select {
 	case gone := <-h.went:
@@ -176,43 +194,31 @@ func (h *handover) letNextGo() *Session {
 	return <-h.went
 }
 
-// takeTurn takes part in the queue for connections of a pool that has none idle, where the driver's own connections
-// cannot be turned away when they come home, and returns how long to wait then.
-func (h *handover) takeTurn() time.Duration {
-	stats := h.adapter.db.Stats()
-	if !h.adapter.config.Driver.native() || stats.Idle > 0 || stats.OpenConnections < stats.MaxOpenConnections {
+// takeTurns makes an old connection go where the driver's own cannot be turned away when they come home, and returns how
+// long to wait for one that can.
+func (h *handover) takeTurns() time.Duration {
+	if !h.adapter.config.Driver.native() || !h.adapter.saturated() {
 		return lookPause
 	}
-	ctx, cancel := context.WithTimeout(h.Ctx, lookPause)
+	ctx, cancel := context.WithTimeout(h.Ctx, turnPause)
 	defer cancel()
-	l, ok := h.adapter.borrow(&errand{Context: ctx, waits: true})
-	switch {
-	case !ok:
-		return 0
-	case h.isOld(l.session) && h.allowed.CompareAndSwap(true, false):
-		h.went <- l.session
-		l.close()
-	default:
-		l.end()
-	}
+	h.adapter.closeReturning(ctx, 1, h.mayGo)
 	return 0
 }
 
 // fill sees to it that the spare session, if there still is one, takes the place of the one that went: a caller who
-// waits for a connection adopts it at once, else the pool does, if it keeps idle connections.
-func (h *handover) fill(idle bool) {
-	timer := time.NewTimer(fillPause)
-	defer timer.Stop()
+// waits for a connection adopts it at once, else the pool does.
+func (h *handover) fill() {
 	if h.adapter.db.Stats().Idle == 0 {
+		timer := time.NewTimer(fillPause)
+		defer timer.Stop()
 		select {
 		case <-h.spare.taken():
 			return
 		case <-timer.C:
 		}
 	}
-	if idle {
-		h.absorb()
-	}
+	h.absorb()
 }
 
 // absorb makes the pool adopt the spare session at once, instead of at its next need. database/sql makes no connection

@@ -20,10 +20,10 @@ func (h home) Close(inner driver.Conn) error {
 	return err
 }
 
-// Stays turns away the connections that are to go. While nothing is unusual it costs one atomic load.
+// Stays turns away the connections that are to go. While nothing is unusual it costs two atomic loads.
 func (h home) Stays() bool {
 	a := h.session.adapter
-	if a.sessions.attention.Load() == 0 {
+	if a.sessions.attention.Load() == 0 && !a.wanted.Load() {
 		return true
 	}
 	goes := a.goes(h.session)
@@ -40,7 +40,8 @@ func (h home) Failed(err error) { h.session.Failed(err) }
 
 // goes reports whether a connection that comes home is to be closed.
 func (a *adapter) goes(s *Session) bool {
-	return a.closing.begun.Load() || a.useless(s) || s.generation.Load().leaves() || a.handover.mayGo(s)
+	return a.closing.begun.Load() || a.useless(s) || s.generation.Load().leaves() || a.handover.mayGo(s) ||
+		a.wanted.CompareAndSwap(true, false)
 }
 
 // useless reports whether a connection that nobody has at this moment is of no use to callers. After an error that a

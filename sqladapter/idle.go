@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rekeyhq/rekey/sqladapter/internal/wrap"
@@ -96,6 +97,42 @@ func (a *adapter) closeOneIdle(match func(*Session) bool) (closed *Session) {
 		}
 	}
 	return closed
+}
+
+// closeReturning takes part in the queue for connections of a pool that has none idle, several at a time because the
+// turns in it are drawn by lot. It closes those that goes names, and returns after most of them, or when ctx ends. It is for
+// drivers whose connections cannot be turned away when they come home.
+func (a *adapter) closeReturning(ctx context.Context, most int, goes func(*Session) bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var left atomic.Int32
+	left.Store(int32(most))
+	var turns sync.WaitGroup
+	for range a.config.MaxOpenConns {
+		turns.Go(func() {
+			for ctx.Err() == nil {
+				l, ok := a.borrow(&errand{Context: ctx, waits: true})
+				switch {
+				case !ok:
+					return
+				case !goes(l.session):
+					l.end()
+				default:
+					if left.Add(-1) <= 0 {
+						cancel()
+					}
+					l.close()
+				}
+			}
+		})
+	}
+	turns.Wait()
+}
+
+// saturated reports whether connections go from one caller to the next, and are never idle.
+func (a *adapter) saturated() bool {
+	stats := a.db.Stats()
+	return stats.Idle == 0 && stats.OpenConnections >= stats.MaxOpenConnections
 }
 
 // pingTimeout bounds the look at an idle connection after others were killed.

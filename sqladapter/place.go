@@ -1,6 +1,9 @@
 package sqladapter
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // place is a session's share in the budget.
 type place int
@@ -16,6 +19,8 @@ const (
 type places struct {
 	pool chan struct{}
 	head chan struct{} // nil: without headroom, what is beyond the pool takes a place of the pool's
+
+	claims atomic.Int32 // of those who wait for a place without headroom: callers wait meanwhile
 }
 
 func newPlaces(size, headroom int) *places {
@@ -30,7 +35,13 @@ func newPlaces(size, headroom int) *places {
 func (p *places) shared() bool { return p.head == nil }
 
 // tryPool takes one of the pool's places, if one is free.
-func (p *places) tryPool() bool { return try(p.pool) }
+func (p *places) tryPool() bool { return p.claims.Load() == 0 && try(p.pool) }
+
+// claim keeps callers from the places that become free, until the claim is given up.
+func (p *places) claim() (giveUp func()) {
+	p.claims.Add(1)
+	return func() { p.claims.Add(-1) }
+}
 
 // tryExtra takes a place for a session beyond the pool's, if one is free.
 func (p *places) tryExtra() (place, bool) {

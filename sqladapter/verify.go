@@ -102,22 +102,37 @@ func (a *adapter) verify(ctx context.Context, g *generation, inUse *refresh.Gene
 func (a *adapter) extraPlace(ctx context.Context) (place, error) {
 	limit := time.AfterFunc(spareYield, a.handover.dropSpare)
 	defer limit.Stop()
-	for a.places.shared() {
-		if kind, ok := a.places.tryExtra(); ok {
-			return kind, nil
-		}
-		a.giveUpIdle()
-		select {
-		case <-time.After(fullPause):
-		case <-ctx.Done():
-			return noPlace, fmt.Errorf("sqladapter: no place within Config.MaxOpenConns for a verification: %w", ctx.Err())
-		}
+	if a.places.shared() {
+		return a.roomOfPool(ctx)
 	}
 	kind, err := a.places.extra(ctx)
 	if err != nil {
 		return noPlace, fmt.Errorf("sqladapter: no place in Config.Headroom for a verification: %w", err)
 	}
 	return kind, nil
+}
+
+// roomOfPool takes the place of a connection: of an idle one, or of the next to come home.
+func (a *adapter) roomOfPool(ctx context.Context) (place, error) {
+	defer a.places.claim()()
+	defer a.wanted.Store(false)
+	for {
+		if kind, ok := a.places.tryExtra(); ok {
+			return kind, nil
+		}
+		a.giveUpIdle()
+		a.wanted.Store(true)
+		if a.config.Driver.native() && a.saturated() {
+			turn, cancel := context.WithTimeout(ctx, turnPause)
+			a.closeReturning(turn, 1, func(*Session) bool { return a.wanted.CompareAndSwap(true, false) })
+			cancel()
+		}
+		select {
+		case <-time.After(lookPause):
+		case <-ctx.Done():
+			return noPlace, fmt.Errorf("sqladapter: no place within Config.MaxOpenConns for a verification: %w", ctx.Err())
+		}
+	}
 }
 
 // examine asks the probe, and leaves the session as if nothing had happened on it, if the driver can do that.
