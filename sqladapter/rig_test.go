@@ -3,6 +3,7 @@ package sqladapter_test
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"net"
 	"strconv"
 	"testing"
@@ -131,7 +132,8 @@ func newRig(t testing.TB, k kind, change func(*sqladapter.Config)) *rig {
 }
 
 func credential(l testenv.Login) source.Credential {
-	return source.Credential{Username: l.User, Password: source.NewSecret(l.Password), Version: fmt.Sprint(l.User, len(l.Password), l.Password[:2])}
+	version := fmt.Sprintf("%s-%08x", l.User, crc32.ChecksumIEEE([]byte(l.Password)))
+	return source.Credential{Username: l.User, Password: source.NewSecret(l.Password), Version: version}
 }
 
 func (r *rig) issue(t testing.TB) testenv.Login {

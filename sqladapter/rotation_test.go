@@ -112,19 +112,13 @@ func (r *rig) readRows(ctx context.Context) error {
 }
 
 // TestRotationsUnderLoad: no operation fails and the budget holds while logins are replaced, each old one being dropped
-// two seconds after the new one appeared.
+// two seconds after the new one appeared, in DBs that keep no idle connection, two, or all.
 func TestRotationsUnderLoad(t *testing.T) {
-	eachKind(t, func(t *testing.T, k kind) {
-		rotationsUnderLoad(t, k, loadtest.Either(4, 100), loadtest.Either[int64](0, 200_000), sqladapter.DefaultHeadroom, nil)
-	})
-}
-
-// TestIdleConns: the same, for DBs that keep no idle connection, two, or all.
-func TestIdleConns(t *testing.T) {
 	eachKind(t, func(t *testing.T, k kind) {
 		for _, idle := range []int{0, 2, poolSize} {
 			t.Run(fmt.Sprint(idle), func(t *testing.T) {
-				rotationsUnderLoad(t, k, loadtest.Either(2, 30), loadtest.Either[int64](0, 50_000), sqladapter.DefaultHeadroom, func(r *rig) { r.db.SetMaxIdleConns(idle) })
+				rotationsUnderLoad(t, k, loadtest.Either(2, 100), loadtest.Either[int64](0, 200_000), sqladapter.DefaultHeadroom,
+					func(r *rig) { r.db.SetMaxIdleConns(idle) })
 			})
 		}
 	})

@@ -93,17 +93,23 @@ func meaning(number uint16) sqladapter.Meaning {
 // roleGone asks for the grants of the session's account, which only an account has that exists.
 func roleGone(ctx context.Context, conn driver.Conn) (bool, error) {
 	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, "SHOW GRANTS", nil)
-	if err != nil {
-		return number(err) == nonexistingGrant, err
+	if err == nil {
+		err = drain(rows) // MariaDB sends the columns first, and then the error
 	}
+	return number(err) == nonexistingGrant, err
+}
+
+// drain reads what there is, for the error at its end.
+func drain(rows driver.Rows) error {
 	row := make([]driver.Value, len(rows.Columns()))
+	var err error
 	for err == nil {
 		err = rows.Next(row)
 	}
 	if err == io.EOF {
 		err = nil
 	}
-	return false, errors.Join(err, rows.Close())
+	return errors.Join(err, rows.Close())
 }
 
 func number(err error) uint16 {

@@ -65,8 +65,13 @@ func OwnerOf(c driver.Conn) Owner {
 
 func (c *conn) ownerOf() Owner { return c.owner }
 
-// Unwrap returns the driver's connection.
-func (c *conn) Unwrap() driver.Conn { return c.inner }
+// Unwrap returns the driver's connection, also from beneath two wrappers.
+func (c *conn) Unwrap() driver.Conn {
+	if w, ok := c.inner.(interface{ Unwrap() driver.Conn }); ok {
+		return w.Unwrap()
+	}
+	return c.inner
+}
 
 func (c *conn) Close() error { return c.owner.Close(c.inner) }
 
