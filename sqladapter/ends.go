@@ -93,7 +93,7 @@ func (e *ends) dropLeaving() (any bool) {
 	if any {
 		leaves := func(s *Session) bool { return s.generation.Load().leaves() }
 		e.adapter.closeIdle(leaves)
-		if e.adapter.config.Driver.native() && e.adapter.saturated() {
+		if e.adapter.config.Driver.native() {
 			ctx, cancel := context.WithTimeout(e.Ctx, turnPause)
 			e.adapter.closeReturning(ctx, e.adapter.config.MaxOpenConns, leaves)
 			cancel()

@@ -197,7 +197,7 @@ func (h *handover) letNextGo() *Session {
 // takeTurns makes an old connection go where the driver's own cannot be turned away when they come home, and returns how
 // long to wait for one that can.
 func (h *handover) takeTurns() time.Duration {
-	if !h.adapter.config.Driver.native() || !h.adapter.saturated() {
+	if !h.adapter.config.Driver.native() {
 		return lookPause
 	}
 	ctx, cancel := context.WithTimeout(h.Ctx, turnPause)

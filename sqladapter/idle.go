@@ -99,34 +99,55 @@ func (a *adapter) closeOneIdle(match func(*Session) bool) (closed *Session) {
 	return closed
 }
 
-// closeReturning takes part in the queue for connections of a pool that has none idle, several at a time because the
-// turns in it are drawn by lot. It closes those that goes names, and returns after most of them, or when ctx ends. It is for
-// drivers whose connections cannot be turned away when they come home.
+// closeReturning waits for connections to come home as callers do, and closes those that goes names: most of them, or as
+// many as come until ctx ends. It is for drivers whose connections cannot be turned away when they come home. In a pool that
+// has none idle it queues several times, because there the turns are drawn by lot.
 func (a *adapter) closeReturning(ctx context.Context, most int, goes func(*Session) bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var left atomic.Int32
 	left.Store(int32(most))
+	closeOne := func() {
+		l, ok := a.borrow(&errand{Context: ctx, waits: true})
+		switch {
+		case !ok:
+		case !goes(l.session):
+			l.end()
+		default:
+			if left.Add(-1) <= 0 {
+				cancel()
+			}
+			l.close()
+		}
+	}
 	var turns sync.WaitGroup
 	for range a.config.MaxOpenConns {
 		turns.Go(func() {
-			for ctx.Err() == nil {
-				l, ok := a.borrow(&errand{Context: ctx, waits: true})
-				switch {
-				case !ok:
-					return
-				case !goes(l.session):
-					l.end()
-				default:
-					if left.Add(-1) <= 0 {
-						cancel()
-					}
-					l.close()
-				}
+			for ctx.Err() == nil && a.saturated() {
+				closeOne()
 			}
 		})
 	}
+	for ctx.Err() == nil {
+		closeOne()
+		if !a.saturated() {
+			pause(ctx, returnPause)
+		}
+	}
 	turns.Wait()
+}
+
+// returnPause is the wait between two looks at a pool that is not saturated.
+const returnPause = 2 * time.Millisecond
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // saturated reports whether connections go from one caller to the next, and are never idle.

@@ -77,7 +77,7 @@ func beginPgx(t testing.TB) (issuer, *testenv.Proxy, sqladapter.Driver) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return issuer, proxy, pgxstdlib.New(config)
+	return issuer, proxy, pgxstdlib.New(config, nil)
 }
 
 func beginLibpq(t testing.TB) (issuer, *testenv.Proxy, sqladapter.Driver) {

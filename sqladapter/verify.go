@@ -122,7 +122,7 @@ func (a *adapter) roomOfPool(ctx context.Context) (place, error) {
 		}
 		a.giveUpIdle()
 		a.wanted.Store(true)
-		if a.config.Driver.native() && a.saturated() {
+		if a.config.Driver.native() {
 			turn, cancel := context.WithTimeout(ctx, turnPause)
 			a.closeReturning(turn, 1, func(*Session) bool { return a.wanted.CompareAndSwap(true, false) })
 			cancel()

@@ -22,33 +22,60 @@ const sessionKey = "github.com/rekeyhq/rekey/sqladapter"
 // pingAfter is how long a connection may be idle before it is pinged; it is pgx's.
 const pingAfter = time.Second
 
+// Options are hooks of the application's; they do what those of package stdlib with the same names do. The zero value, and
+// a nil *Options, mean none.
+type Options struct {
+	// BeforeConnect may change config before each login, the one of a verification included. The adapter's login
+	// has been set, and wins.
+	BeforeConnect func(ctx context.Context, config *pgx.ConnConfig) error
+
+	// AfterConnect sets a connection up, also one on which a credential is verified: a login on which it fails is of no
+	// use.
+	AfterConnect func(ctx context.Context, conn *pgx.Conn) error
+
+	// ResetSession runs before a connection is used once more by a caller.
+	ResetSession func(ctx context.Context, conn *pgx.Conn) error
+
+	// ShouldPing decides whether a connection is pinged before it is used once more by a caller. Defaults to those that
+	// were idle for more than a second.
+	ShouldPing func(ctx context.Context, params stdlib.ShouldPingParams) bool
+}
+
 // New returns the driver of package sqladapter for pgx: database/sql gets pgx's own *stdlib.Conn. config must come from
 // pgx.ParseConfig and is copied; a user or password in it is not used. Its hooks run as ever; OnPgError is called after
-// the adapter has looked at the error.
-func New(config *pgx.ConnConfig) sqladapter.Driver {
-	config = config.Copy()
+// the adapter has looked at the error. nil opts means no hooks.
+func New(config *pgx.ConnConfig, opts *Options) sqladapter.Driver {
+	d := dialect{config: config.Copy()}
+	if opts != nil {
+		d.Options = *opts
+	}
 	return sqladapter.Driver{
-		Connector: func(c source.Credential) (driver.Connector, error) { return connector(config, c), nil },
+		Connector: d.connector,
 		Classify:  classify,
 		Probe:     probe.Parity{},
 		RoleGone:  roleGone,
-		Clean:     clean,
+		Clean:     d.clean,
 		Cancel:    cancel,
 		SessionOf: sessionOf,
 	}
 }
 
+// dialect is what one driver was made of.
+type dialect struct {
+	Options
+	config *pgx.ConnConfig
+}
+
 // connector makes connections with c's login.
-func connector(config *pgx.ConnConfig, c source.Credential) driver.Connector {
-	config = config.Copy()
+func (d dialect) connector(c source.Credential) (driver.Connector, error) {
+	config := d.config.Copy()
 	config.User, config.Password = c.Username, c.Password.Reveal()
-	config.DialFunc = sqladapter.Counted(config.DialFunc)
 	if c.Host != "" || c.Port != 0 || c.Database != "" {
 		redirect(config, c)
 	}
 	return stdlib.GetConnector(*config,
-		stdlib.OptionBeforeConnect(beforeConnect), stdlib.OptionAfterConnect(afterConnect),
-		stdlib.OptionResetSession(resetSession), stdlib.OptionShouldPing(shouldPing))
+		stdlib.OptionBeforeConnect(d.beforeConnect), stdlib.OptionAfterConnect(d.afterConnect),
+		stdlib.OptionResetSession(d.resetSession), stdlib.OptionShouldPing(d.shouldPing)), nil
 }
 
 // redirect points config at the credential's endpoint, which its owner has allowed. Other hosts belong to the configured
@@ -70,7 +97,15 @@ func redirect(config *pgx.ConnConfig, c source.Credential) {
 	config.Fallbacks = nil
 }
 
-func beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
+func (d dialect) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
+	user, password := config.User, config.Password
+	if d.BeforeConnect != nil {
+		if err := d.BeforeConnect(ctx, config); err != nil {
+			return err
+		}
+	}
+	config.User, config.Password = user, password
+	config.DialFunc = sqladapter.Counted(config.DialFunc)
 	s, next := sqladapter.SessionFrom(ctx), config.OnPgError
 	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		s.Failed(err)
@@ -82,19 +117,36 @@ func beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
 	return nil
 }
 
-func afterConnect(ctx context.Context, conn *pgx.Conn) error {
+func (d dialect) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 	conn.PgConn().CustomData()[sessionKey] = sqladapter.SessionFrom(ctx)
-	return nil
+	if d.AfterConnect == nil {
+		return nil
+	}
+	err := d.AfterConnect(ctx, conn)
+	if err != nil {
+		conn.Close(ctx) // stdlib forgets it
+	}
+	return err
 }
 
-func resetSession(ctx context.Context, conn *pgx.Conn) error {
+func (d dialect) resetSession(ctx context.Context, conn *pgx.Conn) error {
 	s, _ := conn.PgConn().CustomData()[sessionKey].(*sqladapter.Session)
-	return s.Reused(ctx)
+	if err := s.Reused(ctx); err != nil || d.ResetSession == nil || sqladapter.Errand(ctx) {
+		return err
+	}
+	return d.ResetSession(ctx, conn)
 }
 
 // shouldPing is pgx's own rule, for callers.
-func shouldPing(ctx context.Context, params stdlib.ShouldPingParams) bool {
-	return params.IdleDuration > pingAfter && !sqladapter.Errand(ctx)
+func (d dialect) shouldPing(ctx context.Context, params stdlib.ShouldPingParams) bool {
+	switch {
+	case sqladapter.Errand(ctx):
+		return false
+	case d.ShouldPing != nil:
+		return d.ShouldPing(ctx, params)
+	default:
+		return params.IdleDuration > pingAfter
+	}
 }
 
 // pgxConn returns pgx's connection beneath one of database/sql's; nil if there is none.
@@ -145,14 +197,16 @@ func roleGone(ctx context.Context, conn driver.Conn) (bool, error) {
 	return sqladapter.BySQLState(err).Code == undefinedObject, err
 }
 
-// clean takes the statements back that pgx has prepared, too.
-func clean(ctx context.Context, conn driver.Conn) error {
+// clean takes the statements back that pgx has prepared, too, and sets the connection up once more.
+func (d dialect) clean(ctx context.Context, conn driver.Conn) error {
 	c := pgxConn(conn)
 	if err := c.DeallocateAll(ctx); err != nil {
 		return err
 	}
-	_, err := c.PgConn().Exec(ctx, "discard all").ReadAll()
-	return err
+	if _, err := c.PgConn().Exec(ctx, "discard all").ReadAll(); err != nil || d.AfterConnect == nil {
+		return err
+	}
+	return d.AfterConnect(ctx, c)
 }
 
 func cancel(ctx context.Context, conn driver.Conn) error {
