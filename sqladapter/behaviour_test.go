@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/lib/pq"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
 	"github.com/rekeyhq/rekey/source"
@@ -113,6 +115,84 @@ func TestRaw(t *testing.T) {
 			return nil
 		}))
 	})
+}
+
+// TestInterfaces: what database/sql gets has the optional interfaces of the driver's own connection and statement, and no
+// other but driver.Validator; rows and transactions are the driver's own.
+func TestInterfaces(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		conn, err := r.db.Conn(t.Context())
+		must(t, err)
+		defer conn.Close()
+		must(t, conn.Raw(func(c any) error {
+			inner := c
+			if w, ok := c.(sqladapter.Conn); ok {
+				inner = w.Unwrap()
+			}
+			same(t, c, inner, connInterfaces)
+			query := "select balance from " + r.accounts + " where id = 1"
+			ours, err := c.(driver.Conn).Prepare(query)
+			must(t, err)
+			defer ours.Close()
+			theirs, err := inner.(driver.Conn).Prepare(query)
+			must(t, err)
+			defer theirs.Close()
+			same(t, ours, theirs, stmtInterfaces)
+			rows, err := c.(driver.QueryerContext).QueryContext(t.Context(), query, nil)
+			must(t, err)
+			rowsType := reflect.TypeOf(rows)
+			must(t, rows.Close())
+			rows, err = inner.(driver.QueryerContext).QueryContext(t.Context(), query, nil)
+			must(t, err)
+			if reflect.TypeOf(rows) != rowsType {
+				t.Errorf("rows are %v, the driver's %T", rowsType, rows)
+			}
+			return rows.Close()
+		}))
+	})
+}
+
+var connInterfaces = []reflect.Type{
+	reflect.TypeFor[driver.Pinger](), reflect.TypeFor[driver.ExecerContext](), reflect.TypeFor[driver.QueryerContext](),
+	reflect.TypeFor[driver.ConnPrepareContext](), reflect.TypeFor[driver.ConnBeginTx](),
+	reflect.TypeFor[driver.NamedValueChecker](), reflect.TypeFor[driver.SessionResetter](),
+}
+
+var stmtInterfaces = []reflect.Type{
+	reflect.TypeFor[driver.StmtExecContext](), reflect.TypeFor[driver.StmtQueryContext](),
+	reflect.TypeFor[driver.NamedValueChecker](),
+	//lint:ignore SA1019 a driver has it
+	reflect.TypeFor[driver.ColumnConverter](),
+}
+
+func same(t *testing.T, ours, theirs any, interfaces []reflect.Type) {
+	t.Helper()
+	for _, in := range interfaces {
+		if has, want := reflect.TypeOf(ours).Implements(in), reflect.TypeOf(theirs).Implements(in); has != want {
+			t.Errorf("%v is %v, for the driver's own %v", in, has, want)
+		}
+	}
+}
+
+// TestOwnDriver: a function from credential to connector is enough.
+func TestOwnDriver(t *testing.T) {
+	own := kinds[1]
+	own.begin = func(t testing.TB) (issuer, *testenv.Proxy, sqladapter.Driver) {
+		issuer, proxy, dsn := beginPostgres(t)
+		return issuer, proxy, sqladapter.Driver{Connector: func(c source.Credential) (driver.Connector, error) {
+			return pq.NewConnector(dsn + " user=" + c.Username + " password=" + c.Password.Reveal())
+		}}
+	}
+	r := newRig(t, own, nil)
+	work := startLoad(t, r, 16)
+	for range 2 {
+		old := r.rotate(t)
+		r.adoptedLast(t, patience)
+		envtest.Eventually(t, patience, func() bool { return r.sessions(t, old) == 0 }, "the old sessions are gone")
+		r.revoke(t, old)
+	}
+	t.Logf("%d operations, %d failed", work.end(), work.failed.Load())
 }
 
 // TestRefusedLoginIsHeld: callers who need a connection while the password in the database is ahead of the store's wait.

@@ -155,7 +155,8 @@ func execerOf(c driver.Conn) driver.ExecerContext {
 	if e, ok := c.(driver.ExecerContext); ok {
 		return e
 	}
-	if e, ok := c.(driver.Execer); ok { //lint:ignore SA1019 the driver has nothing newer
+	//lint:ignore SA1019 the driver has nothing newer
+	if e, ok := c.(driver.Execer); ok {
 		return oldExecer{e}
 	}
 	return nil
@@ -165,14 +166,15 @@ func queryerOf(c driver.Conn) driver.QueryerContext {
 	if q, ok := c.(driver.QueryerContext); ok {
 		return q
 	}
-	if q, ok := c.(driver.Queryer); ok { //lint:ignore SA1019 the driver has nothing newer
+	//lint:ignore SA1019 the driver has nothing newer
+	if q, ok := c.(driver.Queryer); ok {
 		return oldQueryer{q}
 	}
 	return nil
 }
 
 type oldExecer struct {
-	driver.Execer //lint:ignore SA1019 the driver has nothing newer
+	driver.Execer
 }
 
 func (e oldExecer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -184,7 +186,7 @@ func (e oldExecer) ExecContext(ctx context.Context, query string, args []driver.
 }
 
 type oldQueryer struct {
-	driver.Queryer //lint:ignore SA1019 the driver has nothing newer
+	driver.Queryer
 }
 
 func (q oldQueryer) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {

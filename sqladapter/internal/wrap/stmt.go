@@ -13,6 +13,7 @@ type stmt struct {
 	executes driver.StmtExecContext
 	queries  driver.StmtQueryContext
 	checks   driver.NamedValueChecker
+	//lint:ignore SA1019 some drivers have nothing newer
 	converts driver.ColumnConverter
 }
 
@@ -21,6 +22,7 @@ func newStmt(inner driver.Stmt, owner Owner) driver.Stmt {
 	s.executes, _ = inner.(driver.StmtExecContext)
 	s.queries, _ = inner.(driver.StmtQueryContext)
 	s.checks, _ = inner.(driver.NamedValueChecker)
+	//lint:ignore SA1019 some drivers have nothing newer
 	s.converts, _ = inner.(driver.ColumnConverter)
 	return composeStmt(s)
 }
