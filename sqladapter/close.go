@@ -15,9 +15,6 @@ import (
 const (
 	// drainShare is the part of Shutdown's time in which connections may come home by themselves.
 	drainShare = 0.8
-	// retireTimeout bounds what the source still does, and then giving credentials back, where the caller sets no
-	// limit.
-	retireTimeout = 10 * time.Second
 	// cutOffGrace is the wait for sessions to end after each was closed under its user.
 	cutOffGrace = 500 * time.Millisecond
 )
@@ -106,9 +103,9 @@ func (a *adapter) end() {
 	<-closed
 	a.ends.Stop()
 	a.reports.Stop()
-	err := a.awaitEngine()
+	err := a.engine.StopInTime(a.closing.hurry)
 	a.forgetVerified()
-	a.closing.err = errors.Join(err, a.retireAll())
+	a.closing.err = errors.Join(err, a.engine.GiveBack(a.sessions.len()))
 	a.tell(rekey.ClosedEvent{Abandoned: abandoned})
 }
 
@@ -132,38 +129,4 @@ func (a *adapter) awaitSessions() (abandoned int) {
 		}
 	}
 	return abandoned
-}
-
-// awaitEngine waits for what the source still does, for a while, and not much longer than Shutdown allows.
-func (a *adapter) awaitEngine() error {
-	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)
-	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		select {
-		case <-a.closing.hurry:
-			time.AfterFunc(cutOffGrace, cancel)
-		case <-stop:
-		}
-	}()
-	return a.engine.Stop(ctx)
-}
-
-// retireAll gives the credentials back, unless somebody still uses them.
-func (a *adapter) retireAll() error {
-	if n := a.sessions.len(); n > 0 {
-		a.engine.Abandon()
-		return fmt.Errorf("sqladapter: %d connections are still open: no credential was given back", n)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)
-	defer cancel()
-	retired := make(chan error, 1)
-	go func() { retired <- a.engine.RetireAll(ctx) }() // a source may ignore its context
-	select {
-	case err := <-retired:
-		return err
-	case <-ctx.Done():
-		return errors.New("sqladapter: the source did not return in time from taking its credentials back")
-	}
 }
