@@ -15,9 +15,6 @@ import (
 const (
 	// drainShare is the part of Shutdown's time in which connections may come home by themselves.
 	drainShare = 0.8
-	// retireTimeout bounds what the source still does, and then giving credentials back, where the caller sets no
-	// limit.
-	retireTimeout = 10 * time.Second
 	// cutOffGrace is the wait for pgxpool after every connection was closed under its user.
 	cutOffGrace = 100 * time.Millisecond
 )
@@ -104,62 +101,23 @@ func (p *Pool) close() {
 	defer close(p.closing.done)
 	p.engine.Cancel()
 	p.closing.cancel()
-	p.ends.kick() // the end of the login in use is its to call now
+	p.ends.Kick() // the end of the login in use is its to call now
 	p.closeInner()
 	p.handover.stop()
 	abandoned := p.awaitInner()
 	if p.closing.all.Load() {
 		abandoned += p.cutOffAll() // what callers have taken out of the pool for good
 	}
-	p.ends.stop()
-	p.pings.stop()
-	p.reports.stop()
-	err := p.awaitEngine()
+	p.ends.Stop()
+	p.pings.Stop()
+	p.reports.Stop()
+	err := p.engine.StopInTime(p.closing.hurry)
 	p.forgetVerified()
 	p.closeLate()
 	p.sessions.awaitLeaving()
 	p.sessions.stop()
-	p.closing.err = errors.Join(err, p.retireAll())
+	p.closing.err = errors.Join(err, p.engine.GiveBack(p.sessions.len()))
 	p.tell(rekey.ClosedEvent{Abandoned: abandoned})
-}
-
-// awaitEngine waits for what the source still does, for a while, and not much longer than Shutdown allows.
-func (p *Pool) awaitEngine() error {
-	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)
-	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		select {
-		case <-p.closing.hurry:
-			time.AfterFunc(cutOffGrace, cancel)
-		case <-stop:
-		}
-	}()
-	return p.engine.Stop(ctx)
-}
-
-// retireAll gives the credentials back, unless somebody still uses them.
-func (p *Pool) retireAll() error {
-	if n := p.sessions.len(); n > 0 {
-		p.engine.Abandon()
-		return fmt.Errorf("managedpool: %d connections are still open, hijacked perhaps: no credential was given back", n)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), retireTimeout)
-	defer cancel()
-	retired := make(chan error, 1)
-	go func() { retired <- p.engine.RetireAll(ctx) }() // a source may ignore its context
-	select {
-	case err := <-retired:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-retired:
-		return err
-	case <-time.After(cutOffGrace):
-		return errors.New("managedpool: the source did not return in time from taking its credentials back")
-	}
 }
 
 // closeInner begins to close every pgxpool: from now on none gives a connection.

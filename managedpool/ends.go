@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/rekeyhq/rekey/internal/worker"
 )
 
 const (
@@ -24,19 +26,19 @@ const (
 // ends closes the connections that cannot wait for a hand-over: whose credential comes to its end, whose role is
 // gone, or whose hand-over is late. It depends on nothing that a hand-over waits for.
 type ends struct {
-	*worker
+	*worker.Worker
 	pool *Pool
 }
 
 func newEnds(p *Pool) *ends {
 	e := &ends{pool: p}
-	e.worker = newWorker(e.enforce)
+	e.Worker = worker.New(e.enforce)
 	return e
 }
 
 // enforce goes on while there is an end to wait for.
 func (e *ends) enforce() {
-	for looks := 0; e.ctx.Err() == nil; looks++ {
+	for looks := 0; e.Ctx.Err() == nil; looks++ {
 		next := e.closeEnded()
 		turned, soon := e.lookAtAge()
 		if turned {
@@ -47,7 +49,7 @@ func (e *ends) enforce() {
 		if next.IsZero() && !leaving {
 			return
 		}
-		if e.pauseUntil(next) {
+		if e.PauseUntil(next) {
 			looks = -1
 		}
 	}
@@ -87,12 +89,12 @@ func (e *ends) closeAll(g *generation) {
 		e.pool.sessions.look()
 	}
 	e.pool.closeIdle(func(s *session) bool { return s.generation.Load() == g })
-	e.pool.handover.kick() // which may have found nothing idle meanwhile
+	e.pool.handover.Kick() // which may have found nothing idle meanwhile
 	inUse := e.pool.sessions.of(func(other *generation) bool { return other == g })
 	var cancels sync.WaitGroup
 	for _, s := range inUse {
 		if s.leaving.Load() { // it says goodbye, and is not given long for it
-			time.AfterFunc(2*cancelStart, e.pool.sessions.socketOf(s).abort)
+			time.AfterFunc(2*cancelStart, e.pool.sessions.socketOf(s).Abort)
 			continue
 		}
 		if s.pooled.Load() && !s.held.Load() && !s.cut.Swap(true) {
@@ -110,7 +112,7 @@ func (e *ends) dropLeaving() bool {
 		return false
 	}
 	e.pool.closeIdle(func(s *session) bool { return s.generation.Load().leaves() })
-	e.pool.handover.kick()
+	e.pool.handover.Kick()
 	return true
 }
 
@@ -175,7 +177,7 @@ func (p *Pool) cutOff(s *session) {
 	case <-cancelled:
 	case <-timer.C:
 	}
-	if socket := p.sessions.socketOf(s); socket != nil {
-		socket.abort()
+	if open := p.sessions.socketOf(s); open != nil {
+		open.Abort()
 	}
 }

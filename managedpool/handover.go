@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/standby"
+	"github.com/rekeyhq/rekey/internal/worker"
 )
 
 // How the hand-over waits.
@@ -29,7 +30,7 @@ const (
 // beside the pool, then one old connection goes, an idle one first, else the next to come home, and the next
 // connect adopts the fresh session. No caller waits for a login, and the budget holds.
 type handover struct {
-	*worker
+	*worker.Worker
 	pool  *Pool
 	spare spare
 
@@ -50,13 +51,13 @@ type handover struct {
 
 func newHandover(p *Pool) *handover {
 	h := &handover{pool: p, went: make(chan *session, 1), settled: make(chan struct{})}
-	h.worker = newWorker(h.replace)
+	h.Worker = worker.New(h.replace)
 	return h
 }
 
 // stop ends the worker, and the spare session.
 func (h *handover) stop() {
-	h.worker.stop()
+	h.Worker.Stop()
 	if session := h.spare.close(); session != nil {
 		session.Close()
 	}
@@ -64,7 +65,7 @@ func (h *handover) stop() {
 
 // replace goes on until no old connection is left, or nothing can be done before the next kick.
 func (h *handover) replace() {
-	for h.ctx.Err() == nil {
+	for h.Ctx.Err() == nil {
 		h.pool.closeEmpty()
 		old := len(h.pool.sessions.draining())
 		switch {
@@ -117,7 +118,7 @@ func (h *handover) takeSpare(b *backing, connect *placeless) *standby.Session {
 	}
 	connect.leave()
 	h.pool.leaveHeadroom(s)
-	h.kick()
+	h.Kick()
 	return ready
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rekeyhq/rekey/internal/worker"
 )
 
 // settleSpare finds a place for a spare session when no old connection is left: a pool that is empty, or has fewer
@@ -15,7 +17,7 @@ func (h *handover) settleSpare() {
 	if h.short() && h.spare.fresh() {
 		h.absorb()
 		if h.spare.filled() { // a caller was faster than the connect, or the machine slow
-			h.pause(fillPause)
+			h.Pause(fillPause)
 		}
 		return
 	}
@@ -52,7 +54,7 @@ func (h *handover) awaitSettled() {
 // replaceOne lets a fresh connection take the place of one old connection, or waits until that can be done.
 func (h *handover) replaceOne() {
 	if !h.pool.serves() || !h.replaceable() {
-		h.pause(longestPause) // until there is a login to replace it with, or a connection that can be replaced
+		h.Pause(worker.LongestPause) // until there is a login to replace it with, or a connection that can be replaced
 		return
 	}
 	if h.pool.options.Headroom < 0 {
@@ -62,7 +64,7 @@ func (h *handover) replaceOne() {
 	if h.wantsMore() && !h.spare.filled() && h.vain != h.pool.current() {
 		switch err := h.makeSpare(); {
 		case errors.Is(err, errNoPlace):
-			h.pause(longestPause) // until the verification that has the place is over
+			h.Pause(worker.LongestPause) // until the verification that has the place is over
 			return
 		case err != nil && sqlState(err) != tooManyConnections:
 			h.pauseAfterFailure()
@@ -105,7 +107,7 @@ func (h *handover) breakFirst() {
 		return
 	}
 	if !h.pool.headroom.tryAcquire() {
-		h.pause(longestPause) // until the verification that has the place is over
+		h.Pause(worker.LongestPause) // until the verification that has the place is over
 		return
 	}
 	gone := h.letOneGo()
@@ -132,7 +134,7 @@ func (h *handover) fillOrWait() {
 		h.dropSpare()
 	}
 	if h.spare.filled() {
-		h.pause(fillPause)
+		h.Pause(fillPause)
 	}
 }
 
@@ -162,7 +164,7 @@ func (h *handover) awaitTaken() bool {
 
 // pauseAfterFailure waits longer after each login that failed.
 func (h *handover) pauseAfterFailure() {
-	h.pause(min(dialPause<<min(h.failures, 16), maxDialPause))
+	h.Pause(min(dialPause<<min(h.failures, 16), maxDialPause))
 	h.failures++
 }
 
@@ -195,7 +197,7 @@ func (h *handover) makeSpare() error {
 
 // logInSpare is makeSpare with a place in the headroom, which is given back if it fails.
 func (h *handover) logInSpare() error {
-	ctx, cancel := context.WithTimeout(h.ctx, spareTimeout)
+	ctx, cancel := context.WithTimeout(h.Ctx, spareTimeout)
 	defer cancel()
 	g := h.pool.current()
 	config, err := g.backing.dialConfig(ctx)
@@ -229,12 +231,12 @@ func (h *handover) current() *pgxpool.Pool { return h.pool.current().backing.poo
 func (h *handover) absorb() {
 	h.pool.sessions.errand(1)
 	defer h.pool.sessions.errand(-1)
-	_, giveBack := h.pool.borrowIdle(h.ctx, &errand{})
+	_, giveBack := h.pool.borrowIdle(h.Ctx, &errand{})
 	limit := time.AfterFunc(holdLimit, giveBack)
 	defer limit.Stop()
 	defer giveBack()
 
-	ctx, cancel := context.WithTimeout(h.ctx, absorbLimit)
+	ctx, cancel := context.WithTimeout(h.Ctx, absorbLimit)
 	defer cancel()
 	conn, err := h.current().Acquire(h.pool.withErrand(ctx, &errand{dialing: giveBack}))
 	if err == nil {
@@ -269,8 +271,8 @@ func (h *handover) letNextGo() *session {
 	case <-limit.C:
 		h.vain = h.pool.current()
 		h.dropSpare()
-	case <-h.wake:
-	case <-h.ctx.Done():
+	case <-h.Wake:
+	case <-h.Ctx.Done():
 	}
 	return h.firstOf(nil)
 }

@@ -182,7 +182,7 @@ func (b *backing) released(conn *pgx.Conn, s *session) (goes bool) {
 // afterRelease asks the user's hook, but not about what the pool itself had taken.
 func (b *backing) afterRelease(conn *pgx.Conn) bool {
 	if s := sessionOf(conn); s != nil && s.held.Swap(false) {
-		b.owner.handover.kick() // it is idle in a moment, and was not when the hand-over looked
+		b.owner.handover.Kick() // it is idle in a moment, and was not when the hand-over looked
 		return true
 	}
 	return b.config.AfterRelease(conn)

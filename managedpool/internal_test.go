@@ -433,9 +433,9 @@ func TestWarnsOfConnectionsInUse(t *testing.T) {
 	p.sessions.mu.Lock()
 	old.superseded = old.superseded.Add(-2 * warnAfter)
 	p.sessions.mu.Unlock()
-	p.ends.kick()
+	p.ends.Kick()
 	envtest.Eventually(t, 5*time.Second, func() bool { return warnings.Load() > 0 }, "a warning")
-	p.ends.kick()
+	p.ends.Kick()
 	<-time.After(50 * time.Millisecond)
 	if got := warnings.Load(); got != 1 {
 		t.Errorf("%d warnings", got)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/socket"
 	"github.com/rekeyhq/rekey/internal/standby"
 )
 
@@ -132,13 +133,11 @@ func (p *Pool) countingDial(dial pgconn.DialFunc, s *session) pgconn.DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		counted := &socket{Conn: conn}
-		counted.closing = func() {
+		counted := socket.New(conn, func() {
 			if s.conn.Load() != nil { // else it is an attempt that failed, and another host may follow
 				s.leaving.Store(true)
 			}
-		}
-		counted.ended = func() { p.sessions.socketEnded(s, counted) }
+		}, func(gone *socket.Socket) { p.sessions.socketEnded(s, gone) })
 		p.sessions.attach(s, counted)
 		return counted, nil
 	}
@@ -154,7 +153,7 @@ func (p *Pool) watchErrors(next pgconn.PgErrorHandler, s *session) pgconn.PgErro
 			}
 			p.sessions.suspected(s)
 		case err.Code == adminShutdown && s.conn.Load() != nil:
-			p.pings.kick()
+			p.pings.Kick()
 		}
 		if next == nil {
 			return !strings.EqualFold(err.Severity, "FATAL")

@@ -6,19 +6,19 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/rekeyhq/rekey/internal/leasetimer"
+	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
 )
 
 // Defaults of Options.
 const (
-	DefaultFetchTimeout    = 30 * time.Second
-	DefaultVerifyTimeout   = 30 * time.Second
-	DefaultMaxHold         = 30 * time.Second
-	DefaultBreakerFailures = 5
-	DefaultBreakerOpen     = 30 * time.Second
-	DefaultHeadroom        = 1
+	DefaultFetchTimeout    = refresh.DefaultFetchTimeout
+	DefaultVerifyTimeout   = refresh.DefaultVerifyTimeout
+	DefaultMaxHold         = refresh.DefaultMaxHold
+	DefaultBreakerFailures = refresh.DefaultBreakerFailures
+	DefaultBreakerOpen     = refresh.DefaultBreakerOpen
+	DefaultHeadroom        = refresh.DefaultHeadroom
 )
 
 // Options says how a Pool follows its credentials. The zero value, and a nil *Options, mean the defaults that
@@ -119,59 +119,41 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		out = *o
 	}
-	setDefault(&out.Mode, defaultMode)
-	setDefault(&out.FetchTimeout, DefaultFetchTimeout)
-	setDefault(&out.VerifyTimeout, DefaultVerifyTimeout)
-	setDefault(&out.MaxHold, DefaultMaxHold)
-	setDefault(&out.BreakerFailures, DefaultBreakerFailures)
-	setDefault(&out.BreakerOpen, DefaultBreakerOpen)
-	setDefault(&out.Headroom, DefaultHeadroom)
+	if out.Mode == 0 {
+		out.Mode = defaultMode
+	}
+	common := out.settings().WithDefaults()
+	out.FetchTimeout, out.VerifyTimeout, out.MaxHold = common.FetchTimeout, common.VerifyTimeout, common.MaxHold
+	out.BreakerFailures, out.BreakerOpen = common.BreakerFailures, common.BreakerOpen
+	out.Headroom = common.Headroom
 	if out.Probe == nil {
 		out.Probe = probe.Parity{}
 	}
 	return out
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
+// settings is what sqladapter's options have as well.
+func (o *Options) settings() refresh.Settings {
+	return refresh.Settings{
+		ExpiryWindow: o.ExpiryWindow, Margin: o.Margin, PollInterval: o.PollInterval, Jitter: o.Jitter,
+		PreferRenew:  o.PreferRenew,
+		FetchTimeout: o.FetchTimeout, VerifyTimeout: o.VerifyTimeout, MaxHold: o.MaxHold,
+		BreakerFailures: o.BreakerFailures, BreakerOpen: o.BreakerOpen,
+		Headroom: o.Headroom, DrainTimeout: o.DrainTimeout,
 	}
 }
 
 // validate checks what withDefaults returned.
 func (o *Options) validate() error {
-	durations := []struct {
-		field string
-		value time.Duration
-	}{
-		{"ExpiryWindow", o.ExpiryWindow},
-		{"Margin", o.Margin},
-		{"PollInterval", o.PollInterval},
-		{"FetchTimeout", o.FetchTimeout},
-		{"VerifyTimeout", o.VerifyTimeout},
-		{"MaxHold", o.MaxHold},
-		{"BreakerOpen", o.BreakerOpen},
-		{"DrainTimeout", o.DrainTimeout},
-	}
-	for _, d := range durations {
-		if d.value < 0 {
-			return optionError(d.field, "must not be negative, is %v", d.value)
-		}
+	err := o.settings().Validate(func(field, complaint string) error { return optionError(field, "%s", complaint) })
+	if err != nil {
+		return err
 	}
 	switch {
-	case o.ExpiryWindow > 0 && o.Margin >= o.ExpiryWindow:
-		return optionError("Margin", "must be less than ExpiryWindow (%v), is %v", o.ExpiryWindow, o.Margin)
-	case o.Jitter > 1 || o.Jitter < 0 && o.Jitter != -1 || o.Jitter != o.Jitter:
-		return optionError("Jitter", "must lie between 0 and 1, or be -1, is %v", o.Jitter)
-	case o.BreakerFailures < 0:
-		return optionError("BreakerFailures", "must not be negative, is %d", o.BreakerFailures)
 	case o.Mode != InPlace && o.Mode != Replace:
 		return optionError("Mode", "must be InPlace or Replace, is %v", o.Mode)
 	case o.NextConfig != nil && o.Mode != Replace:
 		return optionError("NextConfig", "needs Mode: Replace")
-	case o.Headroom < -1:
-		return optionError("Headroom", "must not be less than -1, is %d", o.Headroom)
 	}
 	if f, ok := o.Probe.(probe.Func); ok && f == nil {
 		return optionError("Probe", "must not be a probe.Func without a function")
@@ -179,16 +161,10 @@ func (o *Options) validate() error {
 	if err := probe.Validate(o.Probe); err != nil {
 		return fmt.Errorf("managedpool: Options.Probe: %w", err)
 	}
-	_, err := parseEndpoints(o.AllowEndpoints)
+	_, err = parseEndpoints(o.AllowEndpoints)
 	return err
 }
 
 func optionError(field, format string, args ...any) error {
 	return fmt.Errorf("managedpool: Options.%s %s", field, fmt.Sprintf(format, args...))
-}
-
-func (o *Options) policy() leasetimer.Policy {
-	return leasetimer.Policy{
-		ExpiryWindow: o.ExpiryWindow, Margin: o.Margin, PollInterval: o.PollInterval, Jitter: o.Jitter,
-	}
 }

@@ -46,7 +46,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/gate"
 	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/worker"
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -70,11 +72,11 @@ type Pool struct {
 	router   *router
 	ends     *ends
 	reports  *reports
-	pings    *worker
+	pings    *worker.Worker
 	headroom headroom
 	places   places
 
-	roleCheck roleCheck
+	roleCheck *gate.Gate // for the question whether the role of connections that came home after an error still exists
 
 	warnedLifetime, warnedWeak atomic.Bool
 
@@ -153,7 +155,7 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	if f, ok := src.(source.Func); ok && f == nil {
 		return nil, errors.New("managedpool: src is nil: a source.Func without a function")
 	}
-	p := &Pool{config: config.Copy(), options: opts.withDefaults(), roleCheck: roleCheck{limit: limiter{interval: roleCheckInterval}}}
+	p := &Pool{config: config.Copy(), options: opts.withDefaults(), roleCheck: gate.New(roleCheckInterval)}
 	if err := p.options.validate(); err != nil {
 		return nil, err
 	}
@@ -164,16 +166,12 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	p.router = &router{pool: p}
 	p.ends = newEnds(p)
 	p.reports = newReports(p)
-	p.pings = newWorker(func() { p.pingIdle(p.pings.ctx); p.handover.kick() })
+	p.pings = worker.New(func() { p.pingIdle(p.pings.Ctx); p.handover.Kick() })
 	p.headroom = newHeadroom(p.options.Headroom - p.ahead())
 	p.closing = newClosing()
-	p.engine = refresh.New(refresh.Config{
-		Source: src, Target: target{p}, Policy: p.options.policy(),
-		PreferRenew:  p.options.PreferRenew,
-		FetchTimeout: p.options.FetchTimeout, VerifyTimeout: p.options.VerifyTimeout, MaxHold: p.options.MaxHold,
-		BreakerFailures: uint32(p.options.BreakerFailures), BreakerOpen: p.options.BreakerOpen,
-		OnEvent: p.tell,
-	})
+	engine := p.options.settings().Config()
+	engine.Source, engine.Target, engine.OnEvent = src, target{p}, p.tell
+	p.engine = refresh.New(engine)
 	return p, nil
 }
 
@@ -208,8 +206,8 @@ func (p *Pool) tell(e rekey.Event) {
 // sessionEnded is called when a session is gone.
 func (p *Pool) sessionEnded(s *session) {
 	p.leaveHeadroom(s)
-	p.reports.kick()
-	p.handover.kick()
+	p.reports.Kick()
+	p.handover.Kick()
 	p.router.line.look()
 }
 

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rekeyhq/rekey/internal/socket"
 )
 
 // registry knows every server session of a pool, hijacked ones included, and how many each generation has.
@@ -303,7 +305,7 @@ func (r *registry) awaitLeaving() {
 		}
 	}
 	r.mu.Unlock()
-	limit := time.NewTimer(2 * lingerTimeout)
+	limit := time.NewTimer(2 * socket.LingerTimeout)
 	defer limit.Stop()
 	for _, s := range leaving {
 		select {
@@ -344,10 +346,10 @@ func (r *registry) of(match func(*generation) bool) []*session {
 }
 
 // attach gives a session its socket. An attempt on another host replaces the one before.
-func (r *registry) attach(s *session, socket *socket) {
+func (r *registry) attach(s *session, open *socket.Socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.socket, s.gone = socket, false
+	s.socket, s.gone = open, false
 }
 
 // dialled notes that the attempt to make a session is over, well or not: it ends with its socket.
@@ -362,7 +364,7 @@ func (r *registry) dialled(s *session) {
 }
 
 // socketEnded ends the session whose socket was closed.
-func (r *registry) socketEnded(s *session, closed *socket) {
+func (r *registry) socketEnded(s *session, closed *socket.Socket) {
 	r.mu.Lock()
 	s.gone = s.gone || s.socket == closed
 	over := s.dialled && s.gone
@@ -399,7 +401,7 @@ func (r *registry) len() int {
 }
 
 // socketOf returns the socket of a session, nil before its dial.
-func (r *registry) socketOf(s *session) *socket {
+func (r *registry) socketOf(s *session) *socket.Socket {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return s.socket

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/worker"
 )
 
 // reports tells the engine what the pool finds out. The engine takes its time when a handler of events does, so
 // nothing else waits for it.
 type reports struct {
-	*worker
+	*worker.Worker
 	pool *Pool
 
 	mu       sync.Mutex // guards the fields below
@@ -28,7 +29,7 @@ type distrust struct {
 
 func newReports(p *Pool) *reports {
 	r := &reports{pool: p}
-	r.worker = newWorker(r.deliver)
+	r.Worker = worker.New(r.deliver)
 	return r
 }
 
@@ -37,7 +38,7 @@ func (r *reports) revoked(g *generation, err *rekey.VerifyError) {
 	r.mu.Lock()
 	r.distrust = &distrust{g, err}
 	r.mu.Unlock()
-	r.kick()
+	r.Kick()
 }
 
 // inUse warns of connections that do not come home.
@@ -49,7 +50,7 @@ func (r *reports) inUse(d drainState) {
 			"another login took its place; they stop working when its issuer ends it", d.conns, d.generation.id(), warnAfter),
 	})
 	r.mu.Unlock()
-	r.kick()
+	r.Kick()
 }
 
 // disabled reports a role that may not log in any more.
@@ -57,7 +58,7 @@ func (r *reports) disabled() {
 	r.mu.Lock()
 	r.ask = true
 	r.mu.Unlock()
-	r.kick()
+	r.Kick()
 }
 
 // deliver tells what there is to tell: a revoked role, warnings, generations that have no session left, and hand-overs.

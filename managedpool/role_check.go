@@ -3,22 +3,12 @@ package managedpool
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rekeyhq/rekey"
 )
-
-// roleCheck finds out whether the role of connections that came home after an error still exists. One check runs at a
-// time, and not more than one in an interval.
-type roleCheck struct {
-	limit limiter
-
-	mu      sync.Mutex    // guards running
-	running chan struct{} // closed when the check that is under way is over; nil: none is
-}
 
 const (
 	// roleCheckInterval keeps an application whose statements fail regularly from paying for it more than a
@@ -27,29 +17,6 @@ const (
 	// roleCheckTimeout bounds the round trip of a check.
 	roleCheckTimeout = time.Second
 )
-
-// begin reports whether the caller shall make a check, who then calls end. While somebody else makes one it waits: the
-// verdict may be about his connection, too.
-func (c *roleCheck) begin() bool {
-	c.mu.Lock()
-	running := c.running
-	mine := running == nil && c.limit.allow()
-	if mine {
-		c.running = make(chan struct{})
-	}
-	c.mu.Unlock()
-	if running != nil {
-		<-running
-	}
-	return mine
-}
-
-func (c *roleCheck) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	close(c.running)
-	c.running = nil
-}
 
 // checkRole asks, on a connection that has come home after an error which a revoked role causes, whether its
 // role still exists: that of the session, not one that the application has set. It is one round trip; an ordinary error
@@ -60,13 +27,13 @@ func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 	if g.useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' {
 		return
 	}
-	if !p.roleCheck.begin() {
+	if !p.roleCheck.Begin() {
 		if !g.useless() {
 			p.sessions.suspected(s)
 		}
 		return
 	}
-	defer p.roleCheck.end()
+	defer p.roleCheck.End()
 	if g.useless() {
 		return
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rekeyhq/rekey/internal/socket"
 )
 
 // sessionKey is where a connection's session is kept in its CustomData.
@@ -35,14 +37,14 @@ type session struct {
 
 	// Guarded by the registry's lock.
 
-	socket  *socket // the last one dialled, nil before
-	dialled bool    // the attempt to log in is over
-	gone    bool    // the socket was closed
+	socket  *socket.Socket // the last one dialled, nil before
+	dialled bool           // the attempt to log in is over
+	gone    bool           // the socket was closed
 }
 
-// await waits until the session is gone, which never takes much longer than lingerTimeout once it was told to.
+// await waits until the session is gone, which never takes much longer than socket.LingerTimeout once it was told to.
 func (s *session) await() {
-	timer := time.NewTimer(2 * lingerTimeout)
+	timer := time.NewTimer(2 * socket.LingerTimeout)
 	defer timer.Stop()
 	select {
 	case <-s.closed:

@@ -92,9 +92,9 @@ func (p target) Distrust(_ *refresh.Generation, revoked bool) {
 
 // kick makes the workers look at what has changed with the login in use, or with an earlier one.
 func (p target) kick() {
-	p.handover.kick()
-	p.ends.kick()
-	p.reports.kick()
+	p.handover.Kick()
+	p.ends.Kick()
+	p.reports.Kick()
 }
 
 // warnLifetime says once that connections are configured to live longer than their credentials.

@@ -134,3 +134,22 @@ func (v *View) Trouble() error {
 	_, err := v.login()
 	return err
 }
+
+// Status is what there is to say of the engine.
+func (v *View) Status() rekey.Status {
+	s := rekey.Status{
+		State: v.State(), NextRefresh: v.NextRefresh, Failures: v.Failures, Breaker: v.Breaker,
+	}
+	if v.LastErr != nil {
+		s.LastError = v.LastErr.Error()
+	}
+	if v.Closed {
+		s.NextRefresh = time.Time{}
+	}
+	if g := v.Current; g != nil {
+		s.Generation, s.Version, s.Username = g.ID, g.Credential.Version, g.Credential.Username
+		s.IssuedAt, s.ExpiresAt = g.Credential.IssuedAt, g.Credential.ExpiresAt
+		s.AdoptedAt, s.NotAfter, s.Alternate = g.AdoptedAt, g.NotAfter, g.Alternate
+	}
+	return s
+}

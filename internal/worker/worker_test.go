@@ -1,4 +1,4 @@
-package managedpool
+package worker
 
 import (
 	"testing"
@@ -11,16 +11,16 @@ func TestWorker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var looks int
-		var w *worker
-		w = newWorker(func() { looks++; w.pause(time.Minute) })
+		var w *Worker
+		w = New(func() { looks++; w.Pause(time.Minute) })
 		synctest.Wait()
 		if looks != 0 {
 			t.Errorf("looked %d times before a kick", looks)
 		}
-		w.kick()
+		w.Kick()
 		synctest.Wait()
 		began := time.Now()
-		w.kick() // wakes it, and makes it look again
+		w.Kick() // wakes it, and makes it look again
 		synctest.Wait()
 		if looks != 2 || time.Since(began) != 0 {
 			t.Errorf("looked %d times within %v", looks, time.Since(began))
@@ -30,10 +30,10 @@ func TestWorker(t *testing.T) {
 		if w.running || looks != 2 {
 			t.Errorf("running is %v after %d looks, with nothing to do", w.running, looks)
 		}
-		w.kick()
+		w.Kick()
 		synctest.Wait()
-		w.stop() // ends the pause
-		w.kick()
+		w.Stop() // ends the pause
+		w.Kick()
 		synctest.Wait()
 		if looks != 3 || w.running {
 			t.Errorf("looked %d times, running is %v after the end", looks, w.running)
@@ -45,25 +45,25 @@ func TestWorker(t *testing.T) {
 func TestWorkerPauseUntil(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorker(nil)
+		w := New(nil)
 		for _, tt := range []struct{ until, want time.Duration }{
-			{0, longestPause}, {time.Hour, longestPause}, {time.Millisecond, time.Millisecond}, {-time.Hour, 0},
+			{0, LongestPause}, {time.Hour, LongestPause}, {time.Millisecond, time.Millisecond}, {-time.Hour, 0},
 		} {
 			began, until := time.Now(), time.Time{}
 			if tt.until != 0 {
 				until = began.Add(tt.until)
 			}
-			if w.pauseUntil(until) || time.Since(began) != tt.want {
+			if w.PauseUntil(until) || time.Since(began) != tt.want {
 				t.Errorf("until %v: waited %v, want %v", tt.until, time.Since(began), tt.want)
 			}
 		}
-		w.wake <- struct{}{}
+		w.Wake <- struct{}{}
 		began := time.Now()
-		if !w.pauseUntil(time.Time{}) || time.Since(began) != 0 {
+		if !w.PauseUntil(time.Time{}) || time.Since(began) != 0 {
 			t.Errorf("a kick was slept through, or not told; waited %v", time.Since(began))
 		}
-		w.stop()
-		if w.pauseUntil(time.Time{}) || time.Since(began) != 0 {
+		w.Stop()
+		if w.PauseUntil(time.Time{}) || time.Since(began) != 0 {
 			t.Errorf("waited %v after its end", time.Since(began))
 		}
 	})

@@ -1,0 +1,132 @@
+package sqladapter
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/gate"
+	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/worker"
+	"github.com/rekeyhq/rekey/source"
+)
+
+// adapter is what stands between one *sql.DB and its driver.
+type adapter struct {
+	mu  sync.RWMutex // guards cur; held to copy or replace the pointer, never across I/O
+	cur *generation  // the credential in use, and what connects with it
+
+	config Config
+	db     *sql.DB
+
+	places   *places
+	sessions *registry
+	engine   *refresh.Engine
+	handover *handover
+	ends     *ends
+	reports  *reports
+	pings    *worker.Worker
+	checks   *gate.Gate // for the question whether the account of a session still exists
+
+	verifiedMu sync.Mutex // guards verified
+	verified   *verified
+
+	wanted atomic.Bool // the next connection to come home shall make room for a verification
+
+	closing *closing
+}
+
+// roleCheckInterval keeps an application whose statements fail regularly from paying for it more than a hundredth or so
+// of one connection.
+const roleCheckInterval = 100 * time.Millisecond
+
+// newAdapter makes the parts and connects nothing.
+func newAdapter(config Config) (*adapter, error) {
+	a := &adapter{config: config.withDefaults(), checks: gate.New(roleCheckInterval), closing: newClosing()}
+	if err := a.config.validate(); err != nil {
+		return nil, err
+	}
+	a.places = newPlaces(a.config.MaxOpenConns, a.config.Headroom)
+	a.sessions = newRegistry(a.places, a.sessionEnded)
+	a.handover = newHandover(a)
+	a.ends = newEnds(a)
+	a.reports = newReports(a)
+	a.pings = worker.New(a.pingIdle)
+	engine := a.config.settings().Config()
+	engine.Source, engine.Target, engine.OnEvent = a.config.Source, target{a}, a.tell
+	a.engine = refresh.New(engine)
+	a.db = sql.OpenDB(connector{a})
+	a.db.SetMaxOpenConns(a.config.MaxOpenConns)
+	a.db.SetMaxIdleConns(a.config.MaxOpenConns)
+	return a, nil
+}
+
+// current returns the generation in use; nil before the first.
+func (a *adapter) current() *generation {
+	a.mu.RLock()
+	g := a.cur
+	a.mu.RUnlock()
+	return g
+}
+
+// newGeneration makes a generation of a credential that is to be verified.
+func (a *adapter) newGeneration(c source.Credential) (*generation, error) {
+	c, err := a.followed(c)
+	if err != nil {
+		return nil, source.Permanent(err)
+	}
+	made, err := a.config.Driver.Connector(c)
+	if err != nil {
+		return nil, fmt.Errorf("sqladapter: Driver.Connector: %w", err)
+	}
+	return &generation{credential: c, connector: made}, nil
+}
+
+// followed takes the endpoint out of a credential, or checks it.
+func (a *adapter) followed(c source.Credential) (source.Credential, error) {
+	if a.config.FollowEndpoint == nil {
+		c.Host, c.Port, c.Database = "", 0, ""
+		return c, nil
+	}
+	if c.Host == "" && c.Port == 0 && c.Database == "" {
+		return c, nil
+	}
+	if err := a.config.FollowEndpoint(c.Host, c.Port, c.Database); err != nil {
+		return c, fmt.Errorf("sqladapter: endpoint %s:%d/%s is not followed: %w", c.Host, c.Port, c.Database, err)
+	}
+	return c, nil
+}
+
+// serves reports whether a connection can be made with the login in use.
+func (a *adapter) serves() bool { return a.engine.View().Usable() }
+
+// tell hands an event to whoever wants it.
+func (a *adapter) tell(e rekey.Event) {
+	if a.config.OnEvent != nil {
+		a.config.OnEvent(e)
+	}
+	if a.config.Logger != nil {
+		a.config.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), e.Attrs()...)
+	}
+}
+
+// sessionEnded is called when a session is gone.
+func (a *adapter) sessionEnded() {
+	a.reports.Kick()
+	a.handover.Kick()
+	a.closing.look()
+}
+
+// failed looks at an error that the server sent on a session.
+func (a *adapter) failed(s *Session, err error) {
+	switch a.config.Driver.classify(err).Meaning {
+	case RoleSuspect:
+		a.sessions.suspected(s)
+	case Killed:
+		a.pings.Kick()
+	}
+}

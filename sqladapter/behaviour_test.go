@@ -1,0 +1,510 @@
+package sqladapter_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/lib/pq"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/testenv"
+	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
+	"github.com/rekeyhq/rekey/source"
+	"github.com/rekeyhq/rekey/sqladapter"
+)
+
+// TestWhatIsInUse: a transaction, rows that are open, a connection with state of its own and a prepared statement go on
+// while the login under them is exchanged.
+func TestWhatIsInUse(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		ctx := t.Context()
+		conn, err := r.db.Conn(ctx)
+		must(t, err)
+		defer conn.Close()
+		set, get := "set application_name = 'mine'", "show application_name"
+		if k.name == "mysql" {
+			set, get = "set @mine = 'mine'", "select @mine"
+		}
+		_, err = conn.ExecContext(ctx, set)
+		must(t, err)
+		if k.name != "mysql" {
+			_, err = conn.ExecContext(ctx, "create temp table mine (n int)")
+			must(t, err)
+			_, err = conn.ExecContext(ctx, "select pg_advisory_lock(1)")
+			must(t, err)
+		}
+		tx, err := r.db.BeginTx(ctx, nil)
+		must(t, err)
+		defer tx.Rollback()
+		_, err = tx.ExecContext(ctx, "insert into "+r.events+" (account_id, kind) values (1, 'long')")
+		must(t, err)
+		rows, err := r.db.QueryContext(ctx, "select id from "+r.accounts)
+		must(t, err)
+		defer rows.Close()
+		rows.Next()
+		stmt, err := r.db.PrepareContext(ctx, "select balance from "+r.accounts+" where id = "+r.arg)
+		must(t, err)
+		defer stmt.Close()
+
+		old := r.rotate(t)
+		envtest.Eventually(t, patience, func() bool {
+			s := r.db.Status()
+			return s.Username == r.login.User && len(s.Draining) == 1 && s.Draining[0].Connections == 3
+		}, "all but what is in use is exchanged")
+
+		n := 1
+		for rows.Next() {
+			n++
+		}
+		must(t, rows.Err())
+		if n != 100 {
+			t.Errorf("%d rows", n)
+		}
+		var balance int64
+		must(t, stmt.QueryRow(1).Scan(&balance))
+		must(t, tx.Commit())
+		var mine string
+		must(t, conn.QueryRowContext(ctx, get).Scan(&mine))
+		if mine != "mine" {
+			t.Errorf("the connection's own setting is %q", mine)
+		}
+		if k.name != "mysql" {
+			_, err = conn.ExecContext(ctx, "insert into mine values (1)")
+			must(t, err)
+		}
+		conn.Close()
+		r.adoptedLast(t, patience)
+		must(t, stmt.QueryRow(1).Scan(&balance))
+		r.revoke(t, old)
+		must(t, stmt.QueryRow(1).Scan(&balance))
+	})
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRaw: pgx's own connection comes as it is, those of other drivers unwrap.
+func TestRaw(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		conn, err := r.db.Conn(t.Context())
+		must(t, err)
+		defer conn.Close()
+		must(t, conn.Raw(func(c any) error {
+			want := map[string]string{"pgx": "*stdlib.Conn", "libpq": "*pq.conn", "mysql": "*mysql.mysqlConn"}[k.name]
+			if _, ok := c.(*stdlib.Conn); !ok {
+				c = c.(sqladapter.Conn).Unwrap()
+			}
+			if got := reflect.TypeOf(c).String(); got != want {
+				t.Errorf("it is a %s", got)
+			}
+			return nil
+		}))
+	})
+}
+
+// TestInterfaces: what database/sql gets has the optional interfaces of the driver's own connection and statement, and no
+// other but driver.Validator; rows and transactions are the driver's own.
+func TestInterfaces(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		conn, err := r.db.Conn(t.Context())
+		must(t, err)
+		defer conn.Close()
+		must(t, conn.Raw(func(c any) error {
+			inner := c
+			if w, ok := c.(sqladapter.Conn); ok {
+				inner = w.Unwrap()
+			}
+			same(t, c, inner, connInterfaces)
+			query := "select balance from " + r.accounts + " where id = 1"
+			ours, err := c.(driver.Conn).Prepare(query)
+			must(t, err)
+			defer ours.Close()
+			theirs, err := inner.(driver.Conn).Prepare(query)
+			must(t, err)
+			defer theirs.Close()
+			same(t, ours, theirs, stmtInterfaces)
+			rows, err := c.(driver.QueryerContext).QueryContext(t.Context(), query, nil)
+			must(t, err)
+			rowsType := reflect.TypeOf(rows)
+			must(t, rows.Close())
+			rows, err = inner.(driver.QueryerContext).QueryContext(t.Context(), query, nil)
+			must(t, err)
+			if reflect.TypeOf(rows) != rowsType {
+				t.Errorf("rows are %v, the driver's %T", rowsType, rows)
+			}
+			return rows.Close()
+		}))
+	})
+}
+
+var connInterfaces = []reflect.Type{
+	reflect.TypeFor[driver.Pinger](), reflect.TypeFor[driver.ExecerContext](), reflect.TypeFor[driver.QueryerContext](),
+	reflect.TypeFor[driver.ConnPrepareContext](), reflect.TypeFor[driver.ConnBeginTx](),
+	reflect.TypeFor[driver.NamedValueChecker](), reflect.TypeFor[driver.SessionResetter](),
+}
+
+var stmtInterfaces = []reflect.Type{
+	reflect.TypeFor[driver.StmtExecContext](), reflect.TypeFor[driver.StmtQueryContext](),
+	reflect.TypeFor[driver.NamedValueChecker](),
+	//lint:ignore SA1019 a driver has it
+	reflect.TypeFor[driver.ColumnConverter](),
+}
+
+func same(t *testing.T, ours, theirs any, interfaces []reflect.Type) {
+	t.Helper()
+	for _, in := range interfaces {
+		if has, want := reflect.TypeOf(ours).Implements(in), reflect.TypeOf(theirs).Implements(in); has != want {
+			t.Errorf("%v is %v, for the driver's own %v", in, has, want)
+		}
+	}
+}
+
+// TestOwnDriver: a function from credential to connector is enough.
+func TestOwnDriver(t *testing.T) {
+	own := kinds[1]
+	own.begin = func(t testing.TB) (issuer, *testenv.Proxy, sqladapter.Driver) {
+		issuer, proxy, dsn := beginPostgres(t)
+		return issuer, proxy, sqladapter.Driver{Connector: func(c source.Credential) (driver.Connector, error) {
+			return pq.NewConnector(dsn + " user=" + c.Username + " password=" + c.Password.Reveal())
+		}}
+	}
+	r := newRig(t, own, nil)
+	work := startLoad(t, r, 16)
+	for range 2 {
+		old := r.rotate(t)
+		r.adoptedLast(t, patience)
+		envtest.Eventually(t, patience, func() bool { return r.sessions(t, old) == 0 }, "the old sessions are gone")
+		r.revoke(t, old)
+	}
+	t.Logf("%d operations, %d failed", work.end(), work.failed.Load())
+}
+
+// TestRefusedLoginIsHeld: callers who need a connection while the password in the database is ahead of the store's wait.
+func TestRefusedLoginIsHeld(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		r.warm(t, 1)
+		settled(t, r)
+		held, err := r.db.Conn(t.Context())
+		must(t, err)
+		defer held.Close()
+		changed, err := r.issuer.AlterPassword(t.Context(), r.login)
+		must(t, err)
+		answered := make(chan error, 1)
+		go func() { answered <- r.db.PingContext(context.Background()) }()
+		envtest.Eventually(t, patience, func() bool { return r.db.Status().State == rekey.StateRefused }, "the login is refused")
+		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		other, err := r.db.Conn(short)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, rekey.ErrLoginRefused) {
+			t.Errorf("a caller with a deadline got %v, %v", other, err)
+		}
+		r.source.Rotate(credential(changed))
+		if err := <-answered; err != nil {
+			t.Errorf("the caller was not held: %v", err)
+		}
+		if n := len(loadtest.Find[rekey.LoginRefusedEvent](r.diary)); n == 0 {
+			t.Error("no event")
+		}
+	})
+}
+
+// TestUnverifiedIsNotUsed: a login with fewer rights, or none, is not adopted, and given back.
+func TestUnverifiedIsNotUsed(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		for i, bad := range []source.Credential{
+			{Username: "nobody", Password: source.NewSecret("x"), Version: "a"},
+			{Username: r.login.User, Password: source.NewSecret("wrong"), Version: "b"},
+		} {
+			r.source.Rotate(bad)
+			envtest.Eventually(t, patience, func() bool { return len(loadtest.Find[rekey.RefusedEvent](r.diary)) > i }, "refused")
+			if s := r.db.Status(); s.Username != r.login.User || s.Generation != 1 {
+				t.Errorf("in use: %+v", s)
+			}
+			must(t, r.db.Ping())
+		}
+		for _, e := range loadtest.Find[rekey.RefusedEvent](r.diary) {
+			if e.Err.Class != rekey.VerifyRefused || e.Err.SQLState == "" {
+				t.Errorf("%+v", e.Err)
+			}
+		}
+	})
+}
+
+// TestExpiry: no connection outlives its credential, one in use included, and callers are told.
+func TestExpiry(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		c := credential(r.login)
+		c.Version, c.ExpiresAt = "short", time.Now().Add(2*time.Second)
+		r.source.Rotate(c)
+		envtest.Eventually(t, patience, func() bool { return r.db.Status().Version == "short" }, "adopted")
+		r.source.FailNext(1000, errors.New("the store is down"))
+		conn, err := r.db.Conn(t.Context())
+		must(t, err)
+		defer conn.Close()
+		envtest.Eventually(t, patience, func() bool { return r.db.Status().State == rekey.StateExpired }, "expired")
+		envtest.Eventually(t, patience, func() bool { return r.sessions(t, r.login) == 0 }, "no session outlives it")
+		if time.Now().After(c.ExpiresAt.Add(time.Second)) {
+			t.Error("too late")
+		}
+		if err := conn.PingContext(t.Context()); err == nil {
+			t.Error("the connection in use still works")
+		}
+		if err := r.db.Ping(); !errors.Is(err, rekey.ErrCredentialExpired) {
+			t.Errorf("callers are told: %v", err)
+		}
+		r.source.FailNext(0, nil)
+		r.rotate(t)
+		envtest.Eventually(t, patience, func() bool { return r.db.Ping() == nil }, "it works again")
+	})
+}
+
+// TestDrainTimeout: a connection that does not come home is closed under its user.
+func TestDrainTimeout(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, func(c *sqladapter.Config) { c.DrainTimeout = 200 * time.Millisecond })
+		conn, err := r.db.Conn(t.Context())
+		must(t, err)
+		defer conn.Close()
+		old := r.rotate(t)
+		r.adoptedLast(t, patience)
+		if n := r.sessions(t, old); n != 0 {
+			t.Errorf("%d old sessions are left", n)
+		}
+		drained := loadtest.Find[rekey.DrainedEvent](r.diary)
+		if len(drained) != 1 || drained[0].Cancelled != 1 {
+			t.Errorf("drained: %+v", drained)
+		}
+		must(t, r.db.Ping())
+	})
+}
+
+// TestRevokedRole: an account that an operator drops is found by the first statement that fails for it, and replaced.
+func TestRevokedRole(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		r.warm(t, 5)
+		old := r.login
+		r.login = r.issue(t)
+		r.source.RotateSilently(credential(r.login))
+		r.revoke(t, old)
+		failed := 0
+		envtest.Eventually(t, patience, func() bool {
+			err := r.readRows(t.Context())
+			if err != nil {
+				failed++
+				if strings.Contains(err.Error(), "bad connection") {
+					t.Error(err)
+				}
+			}
+			return err == nil && r.db.Status().Username == r.login.User
+		}, "the new login is in use")
+		if failed == 0 || failed > 15 {
+			t.Errorf("%d statements failed", failed)
+		}
+		t.Logf("%d statements failed", failed)
+		if refused := loadtest.Find[rekey.LoginRefusedEvent](r.diary); len(refused) == 0 || !refused[0].Revoked {
+			t.Errorf("events: %+v", refused)
+		}
+	})
+}
+
+// TestKilledSessions: after an operator has killed every session, callers do not find the dead ones.
+func TestKilledSessions(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		r.warm(t, poolSize)
+		must(t, r.issuer.Terminate(t.Context(), r.login))
+		envtest.Eventually(t, patience, func() bool { return r.sessions(t, r.login) == 0 }, "killed")
+		failed := 0
+		for range 3 * poolSize {
+			if err := r.readRows(t.Context()); err != nil {
+				failed++
+			}
+		}
+		if failed > 1 {
+			t.Errorf("%d statements failed", failed)
+		}
+	})
+}
+
+// TestSameLogin: a changed password needs no hand-over.
+func TestSameLogin(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		r.warm(t, 4)
+		before := r.proxy.Total()
+		changed, err := r.issuer.AlterPassword(t.Context(), r.login)
+		must(t, err)
+		r.source.Rotate(credential(changed))
+		envtest.Eventually(t, patience, func() bool { return r.db.Status().Generation == 2 }, "adopted")
+		must(t, r.db.Ping())
+		if made := r.proxy.Total() - before; made > 2 {
+			t.Errorf("%d connections for another password", made)
+		}
+	})
+}
+
+// TestClose: whoever closes the DB, with whatever in use, nothing is left; what is in use has its time.
+func TestClose(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		closes := map[string]func(*rig) error{
+			"the DB":          func(r *rig) error { return r.db.Close() },
+			"the embedded DB": func(r *rig) error { return r.db.DB.Close() },
+		}
+		for name, end := range closes {
+			t.Run(name, func(t *testing.T) {
+				r := newRig(t, k, nil)
+				r.warm(t, 3)
+				tx, err := r.db.BeginTx(context.Background(), nil)
+				must(t, err)
+				time.AfterFunc(200*time.Millisecond, func() {
+					if _, err := tx.Exec("insert into " + r.events + " (account_id, kind) values (1, 'last')"); err != nil {
+						t.Errorf("a transaction under way: %v", err)
+					}
+					if err := tx.Commit(); err != nil {
+						t.Errorf("its commit: %v", err)
+					}
+				})
+				must(t, end(r))
+				if n, err := r.issuer.AllSessions(t.Context()); err != nil || n != 0 {
+					t.Errorf("%d sessions are left, %v", n, err)
+				}
+				if retired := r.source.Retired(); len(retired) != 1 {
+					t.Errorf("retired: %v", retired)
+				}
+				must(t, end(r))
+				if err := r.db.Ping(); err == nil {
+					t.Error("it still works")
+				}
+			})
+		}
+	})
+}
+
+// TestShutdownWithLeak: a connection that is never given back is closed under its holder.
+func TestShutdownWithLeak(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		leaked, err := r.db.Conn(t.Context())
+		must(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		must(t, r.db.Shutdown(ctx))
+		closed := loadtest.Find[rekey.ClosedEvent](r.diary)
+		if len(closed) != 1 || closed[0].Abandoned != 1 {
+			t.Errorf("%+v", closed)
+		}
+		leaked.Close()
+	})
+}
+
+// TestRegister: a framework that only knows sql.Open gets a DB that follows, and closes it.
+func TestRegister(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		var config sqladapter.Config
+		r := newRig(t, k, func(c *sqladapter.Config) { config = *c })
+		must(t, r.db.Close())
+		config.OnEvent = nil
+		name := "rekey test " + k.name
+		must(t, sqladapter.Register(name, config))
+		if _, err := sql.Open(name, "host=other"); err == nil {
+			t.Error("took a name")
+		}
+		unused, err := sql.Open(name, "")
+		must(t, err)
+		must(t, unused.Close())
+		db, err := sql.Open(name, "")
+		must(t, err)
+		var balance int64
+		stmt, err := db.Prepare("select balance from " + r.accounts + " where id = " + r.arg)
+		must(t, err)
+		must(t, stmt.QueryRow(1).Scan(&balance))
+		for range 3 {
+			old := r.rotate(t)
+			envtest.Eventually(t, patience, func() bool {
+				must(t, stmt.QueryRow(2).Scan(&balance))
+				return r.sessions(t, r.login) > 0 && r.sessions(t, old) == 0
+			}, "the new login is in use")
+			r.revoke(t, old)
+		}
+		must(t, stmt.QueryRow(3).Scan(&balance))
+		must(t, db.Close())
+		if err := db.Ping(); err == nil {
+			t.Error("it still works")
+		}
+	})
+}
+
+// TestBadConfig: what cannot be right fails at construction and names the field.
+func TestBadConfig(t *testing.T) {
+	good := sqladapter.Config{
+		Source: source.Func(func(context.Context) (source.Credential, error) { return source.Credential{}, errors.New("no") }),
+		Driver: sqladapter.Driver{Connector: nothing},
+	}
+	for field, spoil := range map[string]func(*sqladapter.Config){
+		"Source":           func(c *sqladapter.Config) { c.Source = nil },
+		"Driver.Connector": func(c *sqladapter.Config) { c.Driver.Connector = nil },
+		"MaxOpenConns":     func(c *sqladapter.Config) { c.MaxOpenConns = -1 },
+		"Headroom":         func(c *sqladapter.Config) { c.Headroom = -2 },
+		"Jitter":           func(c *sqladapter.Config) { c.Jitter = 2 },
+		"MaxHold":          func(c *sqladapter.Config) { c.MaxHold = -1 },
+	} {
+		c := good
+		spoil(&c)
+		_, err := sqladapter.Open(t.Context(), c)
+		if err == nil || !strings.Contains(err.Error(), "Config."+field) {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
+// TestSecrets: no form of a DB, its status and its errors shows a password.
+func TestSecrets(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, nil)
+		bad := credential(r.login)
+		bad.Version, bad.Password = "other", source.NewSecret("sesame-open")
+		r.source.Rotate(bad)
+		envtest.Eventually(t, patience, func() bool { return r.db.Status().LastError != "" }, "refused")
+		shown := fmt.Sprintf("%v %+v %#v %s %v", r.db, r.db, r.db, r.db.Status().LastError, r.diary)
+		for _, secret := range []string{r.login.Password, "sesame-open"} {
+			if strings.Contains(shown, secret) {
+				t.Errorf("a password is shown in %s", shown)
+			}
+		}
+	})
+}
+
+func nothing(source.Credential) (driver.Connector, error) { return nil, errors.New("no connector") }
+
+// settled waits until the DB has exactly one connection: the session on which the credential was verified, or one that was
+// made beside it, may be on its way.
+func settled(t testing.TB, r *rig) {
+	t.Helper()
+	envtest.Eventually(t, patience, func() bool {
+		if r.db.Stats().OpenConnections > 1 {
+			r.db.SetMaxIdleConns(1)
+			r.db.SetMaxIdleConns(poolSize)
+		}
+		return r.db.Stats().OpenConnections == 1 && r.sessions(t, r.login) == 1
+	}, "one connection")
+}

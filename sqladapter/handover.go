@@ -1,0 +1,292 @@
+package sqladapter
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/worker"
+)
+
+// How the hand-over waits.
+const (
+	// fillPause is what a waiting caller needs to adopt a spare session once there is a place for it.
+	fillPause = 5 * time.Millisecond
+	// lookPause is the wait between two looks for an old connection that has come home.
+	lookPause = 10 * time.Millisecond
+	// turnPause is how long connections that come home are waited for at a time.
+	turnPause = 50 * time.Millisecond
+	// spareTimeout bounds the login of a spare session.
+	spareTimeout = 5 * time.Second
+	// dialPause is the wait after a connection could not be made for a reason that is not the login.
+	// It is doubled with each such failure, up to maxDialPause.
+	dialPause    = 200 * time.Millisecond
+	maxDialPause = 10 * time.Second
+)
+
+// handover replaces the connections of superseded generations, one at a time: a fresh session is logged in beside the
+// pool, then one old connection goes, an idle one first, else the next to come home, and the next connect adopts the
+// fresh session. No caller waits for a login, and the budget holds.
+type handover struct {
+	*worker.Worker
+	adapter *adapter
+	spare   spare
+
+	allowed atomic.Bool   // the next connection of an old generation to come home may go
+	went    chan *Session // one of them went
+
+	// The rest belongs to the worker.
+
+	vain     *generation // a spare session of it grew old unused
+	failures int         // sessions that could not be made, in a row
+}
+
+func newHandover(a *adapter) *handover {
+	h := &handover{adapter: a, went: make(chan *Session, 1)}
+	h.Worker = worker.New(h.replace)
+	return h
+}
+
+// stop ends the worker, and the spare session.
+func (h *handover) stop() {
+	h.Stop()
+	h.adapter.discard(h.spare.close())
+}
+
+// replace goes on until no old connection is left, or nothing can be done before the next kick.
+func (h *handover) replace() {
+	for h.Ctx.Err() == nil {
+		switch old := len(h.adapter.sessions.draining()); {
+		case old == 0 && !h.spare.filled():
+			h.failures, h.vain = 0, nil
+			return
+		case old == 0:
+			h.settleSpare()
+		default:
+			h.replaceOne()
+		}
+	}
+}
+
+// settleSpare finds a place for a spare session when no old connection is left: a pool that is empty takes it; another
+// has no use for it, unless a caller comes soon.
+func (h *handover) settleSpare() {
+	if h.adapter.db.Stats().OpenConnections == 0 {
+		h.absorb()
+		if h.spare.filled() {
+			h.Pause(fillPause)
+		}
+		if !h.spare.old() {
+			return
+		}
+	}
+	h.dropSpare()
+}
+
+// replaceOne lets a fresh connection take the place of one old connection, or waits until that can be done.
+func (h *handover) replaceOne() {
+	if !h.adapter.serves() {
+		h.Pause(worker.LongestPause) // until there is a login to replace it with
+		return
+	}
+	if h.adapter.places.shared() {
+		h.breakFirst()
+		return
+	}
+	if !h.spare.filled() && h.vain != h.adapter.current() {
+		switch err := h.makeSpare(); {
+		case errors.Is(err, errNoPlace):
+			h.Pause(lookPause) // until the verification that has the place is over
+			return
+		case err != nil && h.adapter.config.Driver.classify(err).Meaning != Full:
+			h.pauseAfterFailure()
+			return
+		}
+		h.failures = 0
+	}
+	h.letOneGo()
+}
+
+// breakFirst is replaceOne without headroom: one old connection goes, and a fresh one takes its place.
+func (h *handover) breakFirst() {
+	if h.spare.filled() {
+		h.fill()
+		if h.spare.old() {
+			h.dropSpare()
+		}
+		return
+	}
+	giveUp := h.adapter.places.claim()
+	gone := h.oneGone()
+	if gone == nil {
+		giveUp()
+		return
+	}
+	err := h.makeSpare()
+	giveUp()
+	if err != nil && !errors.Is(err, errNoPlace) {
+		h.pauseAfterFailure()
+		return
+	}
+	h.failures = 0
+	h.fill()
+}
+
+// letOneGo lets one old connection go, and gives its place to the spare session.
+func (h *handover) letOneGo() {
+	if gone := h.oneGone(); gone != nil {
+		h.vain = nil
+		h.fill()
+	}
+}
+
+// oneGone lets one old connection go, and waits until it is gone from the server; nil if none went.
+func (h *handover) oneGone() *Session {
+	gone := h.closeOneOld()
+	if gone == nil {
+		gone = h.letNextGo()
+	}
+	if gone != nil {
+		gone.await()
+	}
+	return gone
+}
+
+// closeOneOld closes one idle connection of an old generation, and returns its session; nil if there is none.
+func (h *handover) closeOneOld() *Session {
+	return h.adapter.closeOneIdle(h.isOld)
+}
+
+func (h *handover) isOld(s *Session) bool { return s.generation.Load() != h.adapter.current() }
+
+// mayGo reports whether s, which comes home, may be closed: it is of an old generation, and the hand-over waits for one
+// to go.
+func (h *handover) mayGo(s *Session) bool {
+	if !h.isOld(s) || !h.allowed.CompareAndSwap(true, false) {
+		return false
+	}
+	h.went <- s // there is room: allowed is set once for each that is taken out
+	return true
+}
+
+// letNextGo lets the next old connection that comes home go, and returns its session; nil if something else happens
+// first. A spare that grows old meanwhile is given up, and no other is made in vain: the connect that follows
+// logs in by itself.
+func (h *handover) letNextGo() *Session {
+	h.allowed.Store(true)
+	timer := time.NewTimer(h.takeTurns())
+	defer timer.Stop()
+	select {
+	case gone := <-h.went:
+		return gone
+	case <-timer.C:
+	case <-h.Wake:
+	case <-h.Ctx.Done():
+	}
+	if h.spare.old() {
+		h.vain = h.adapter.current()
+		h.dropSpare()
+	}
+	if h.allowed.CompareAndSwap(true, false) {
+		return nil
+	}
+	return <-h.went
+}
+
+// takeTurns makes an old connection go where the driver's own cannot be turned away when they come home, and returns how
+// long to wait for one that can.
+func (h *handover) takeTurns() time.Duration {
+	if !h.adapter.config.Driver.native() {
+		return lookPause
+	}
+	ctx, cancel := context.WithTimeout(h.Ctx, turnPause)
+	defer cancel()
+	h.adapter.closeReturning(ctx, 1, h.mayGo)
+	return 0
+}
+
+// fill sees to it that the spare session, if there still is one, takes the place of the one that went: a caller who
+// waits for a connection adopts it at once, else the pool does.
+func (h *handover) fill() {
+	if h.adapter.db.Stats().Idle == 0 {
+		timer := time.NewTimer(fillPause)
+		defer timer.Stop()
+		select {
+		case <-h.spare.taken():
+			return
+		case <-timer.C:
+		}
+	}
+	h.absorb()
+}
+
+// absorb makes the pool adopt the spare session at once, instead of at its next need. database/sql makes no connection
+// while one is idle, so the idle ones are held for the moment that this takes.
+func (h *handover) absorb() {
+	loans := h.adapter.borrowIdle(h.Ctx, nil)
+	l, ok := h.adapter.borrow(&errand{Context: h.Ctx, adopts: true})
+	for _, other := range loans {
+		other.end()
+	}
+	if ok {
+		l.end()
+	}
+}
+
+// errNoPlace says that something else has the headroom.
+var errNoPlace = errors.New("sqladapter: no place in Config.Headroom")
+
+// makeSpare logs a session in for the next connect.
+func (h *handover) makeSpare() error {
+	kind, ok := h.adapter.places.tryExtra()
+	if !ok {
+		return errNoPlace
+	}
+	ctx, cancel := context.WithTimeout(h.Ctx, spareTimeout)
+	defer cancel()
+	g := h.adapter.current()
+	s, err := h.adapter.logIn(ctx, g, kind)
+	if err == nil {
+		h.putSpare(s)
+		return nil
+	}
+	if answer := h.adapter.config.Driver.classify(err); answer.distrusts() {
+		h.adapter.refused(g, answer.loginError(g.credential.Version))
+	}
+	return err
+}
+
+// pauseAfterFailure waits longer after each login that failed.
+func (h *handover) pauseAfterFailure() {
+	h.Pause(min(dialPause<<min(h.failures, 16), maxDialPause))
+	h.failures++
+}
+
+// putSpare leaves a session for the next connect. It does not wait.
+func (h *handover) putSpare(s *Session) {
+	if before := h.spare.put(s); before != nil {
+		go h.adapter.discard(before) // a moment's work; the engine's goroutine must not wait for it
+	}
+	h.Kick()
+}
+
+// takeSpare takes the spare session, if it can be trusted and belongs to the login in use.
+func (h *handover) takeSpare() *Session {
+	s, fresh := h.spare.take()
+	if s == nil {
+		return nil
+	}
+	if g := s.generation.Load(); !fresh || g != h.adapter.current() || g.useless() {
+		go h.adapter.discard(s) // a moment's work, which a caller need not wait for
+		return nil
+	}
+	h.Kick()
+	return s
+}
+
+// dropSpare closes the spare session, if there is one.
+func (h *handover) dropSpare() {
+	s, _ := h.spare.take()
+	h.adapter.discard(s)
+}

@@ -1,0 +1,94 @@
+package sqladapter
+
+import (
+	"context"
+	"database/sql/driver"
+	"time"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/sqladapter/internal/wrap"
+)
+
+// home is where wrapped connections come home to.
+type home struct{ session *Session }
+
+var _ wrap.Owner = home{}
+
+func (h home) Close(inner driver.Conn) error {
+	err := inner.Close()
+	h.session.adapter.sessions.closedConn(h.session)
+	return err
+}
+
+// Stays turns away the connections that are to go. While nothing is unusual it costs two atomic loads.
+func (h home) Stays() bool {
+	a := h.session.adapter
+	if a.sessions.attention.Load() == 0 && !a.wanted.Load() {
+		return true
+	}
+	goes := a.goes(h.session)
+	if goes {
+		h.session.leaving.Store(true)
+	}
+	return !goes
+}
+
+// Reused never turns a connection away: a caller who is told so three times fails.
+func (home) Reused(context.Context) error { return nil }
+
+func (h home) Failed(err error) { h.session.Failed(err) }
+
+// goes reports whether a connection that comes home is to be closed.
+func (a *adapter) goes(s *Session) bool {
+	return a.closing.begun.Load() || a.useless(s) || s.generation.Load().leaves() || a.handover.mayGo(s) ||
+		a.wanted.CompareAndSwap(true, false)
+}
+
+// useless reports whether a connection that nobody has at this moment is of no use to callers. After an error that a
+// revoked role causes it asks the server.
+func (a *adapter) useless(s *Session) bool {
+	if a.sessions.cleared(s) {
+		a.checkRole(s)
+	}
+	return s.leaving.Load() || s.generation.Load().useless()
+}
+
+// roleCheckTimeout bounds the round trip of a check.
+const roleCheckTimeout = time.Second
+
+// checkRole asks, on a connection that has come home after an error which a revoked role causes, whether its account
+// still exists. It is one round trip; an ordinary error costs no more.
+func (a *adapter) checkRole(s *Session) {
+	g := s.generation.Load()
+	if a.config.Driver.RoleGone == nil || g.useless() || !a.checks.Begin() {
+		return
+	}
+	defer a.checks.End()
+	if g.useless() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), roleCheckTimeout)
+	defer cancel()
+	gone, err := a.config.Driver.RoleGone(ctx, s.conn)
+	if !gone {
+		return
+	}
+	answer := a.config.Driver.classify(err)
+	g.dead.Store(true)
+	a.sessions.look()
+	a.reports.revoked(g, &rekey.VerifyError{
+		Version: g.credential.Version, Class: rekey.VerifyRefused, SQLState: answer.Code, Err: revokedError{answer.Err},
+	})
+}
+
+// revokedError says what the server's answer means.
+type revokedError struct{ err error }
+
+func (e revokedError) Error() string {
+	if e.err == nil {
+		return "sqladapter: the account of an open session no longer exists"
+	}
+	return "sqladapter: the account of an open session no longer exists: " + e.err.Error()
+}
+
+func (e revokedError) Unwrap() error { return e.err }

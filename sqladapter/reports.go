@@ -1,0 +1,72 @@
+package sqladapter
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/worker"
+)
+
+// reports tells the engine what the adapter finds out. The engine takes its time when a handler of events does, so
+// nothing else waits for it.
+type reports struct {
+	*worker.Worker
+	adapter *adapter
+
+	mu       sync.Mutex // guards the fields below
+	distrust *distrust
+	warnings []rekey.WarningEvent
+}
+
+// distrust is a revoked role on its way to the engine.
+type distrust struct {
+	generation *generation
+	err        *rekey.VerifyError
+}
+
+func newReports(a *adapter) *reports {
+	r := &reports{adapter: a}
+	r.Worker = worker.New(r.deliver)
+	return r
+}
+
+// revoked reports a generation whose role has lost everything.
+func (r *reports) revoked(g *generation, err *rekey.VerifyError) {
+	r.mu.Lock()
+	r.distrust = &distrust{g, err}
+	r.mu.Unlock()
+	r.Kick()
+}
+
+// inUse warns of connections that do not come home.
+func (r *reports) inUse(d drainState) {
+	r.mu.Lock()
+	r.warnings = append(r.warnings, rekey.WarningEvent{
+		Field: "DrainTimeout",
+		Message: fmt.Sprintf("does not end the hand-over: %d connections of generation %d are still in use, %v after "+
+			"another login took its place; they stop working when its issuer ends it", d.conns, d.generation.id(), warnAfter),
+	})
+	r.mu.Unlock()
+	r.Kick()
+}
+
+// deliver tells what there is to tell: a revoked role, warnings, and generations that have no session left.
+func (r *reports) deliver() {
+	r.mu.Lock()
+	d, warnings := r.distrust, r.warnings
+	r.distrust, r.warnings = nil, nil
+	r.mu.Unlock()
+	for _, w := range warnings {
+		r.adapter.engine.Tell(w)
+	}
+	if d != nil && d.generation == r.adapter.current() {
+		r.adapter.engine.Revoked(d.generation.snapshot.Load(), d.err)
+	}
+	for _, d := range r.adapter.sessions.takeDrained() {
+		if g := d.generation.snapshot.Load(); g != nil {
+			r.adapter.engine.Drained(g, d.cancelled, time.Since(d.superseded))
+		}
+	}
+}

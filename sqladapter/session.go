@@ -1,0 +1,109 @@
+package sqladapter
+
+import (
+	"context"
+	"database/sql/driver"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/socket"
+)
+
+// Session is what an adapter knows of one session on the server, from before its dial until it is gone. Drivers whose
+// connections are not wrapped keep it with the connection; others have no use for it. It is safe for concurrent use,
+// and a nil *Session, that of a connection which is no adapter's, does nothing.
+type Session struct {
+	adapter    *adapter
+	generation atomic.Pointer[generation] // changed under the registry's lock
+
+	suspect atomic.Bool // the server sent an error that a revoked role causes
+	leaving atomic.Bool // told to go
+	pooled  atomic.Bool // database/sql has it
+	cut     atomic.Bool // closed under its user, and counted
+	conn    driver.Conn // the driver's own; set before anybody else sees the session
+
+	place  place         // guarded by the registry's lock
+	closed chan struct{} // closed when the registry forgets the session
+
+	// Guarded by the registry's lock.
+
+	socket  *socket.Socket // the last one dialled, nil before, or if the driver does not let it be seen
+	dialled bool           // the attempt to log in is over
+	gone    bool           // the socket was closed
+}
+
+type sessionKey struct{}
+
+// SessionFrom returns the session that a connector's Connect is asked to make, from the context that it gets; nil in
+// any other context.
+func SessionFrom(ctx context.Context) *Session {
+	s, _ := ctx.Value(sessionKey{}).(*Session)
+	return s
+}
+
+// DialFunc connects to a server, as net.Dialer's DialContext does.
+type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Counted returns a dial function that counts the sockets which dial makes for an adapter, and lets all others pass: a
+// request to cancel, for one, belongs to no session. nil means that of a net.Dialer.
+func Counted(dial DialFunc) DialFunc {
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		s := SessionFrom(ctx)
+		if err != nil || s == nil {
+			return conn, err
+		}
+		return s.count(conn), nil
+	}
+}
+
+// count keeps the session open until the server has closed conn. What drivers look for in a net.Conn stays to be found.
+func (s *Session) count(conn net.Conn) net.Conn {
+	sessions := s.adapter.sessions
+	counted := socket.New(conn, func() { sessions.closing(s) }, func(gone *socket.Socket) { sessions.socketEnded(s, gone) })
+	sessions.attach(s, counted)
+	if raw, ok := conn.(syscall.Conn); ok {
+		return struct {
+			*socket.Socket
+			syscall.Conn
+		}{counted, raw}
+	}
+	return counted
+}
+
+// Failed tells the adapter of an error that the server sent on the session.
+func (s *Session) Failed(err error) {
+	if s != nil && err != nil {
+		s.adapter.failed(s, err)
+	}
+}
+
+// Reused is for a driver's ResetSession: it returns driver.ErrBadConn for a connection that must not be used once more.
+func (s *Session) Reused(ctx context.Context) error {
+	if s == nil || s.adapter.sessions.attention.Load() == 0 || errandOf(ctx) != nil {
+		return nil
+	}
+	if s.adapter.useless(s) {
+		s.leaving.Store(true)
+		return driver.ErrBadConn
+	}
+	return nil
+}
+
+// Errand reports whether ctx is that of a look of the adapter's own at an idle connection, which need not be pinged.
+func Errand(ctx context.Context) bool { return errandOf(ctx) != nil }
+
+// await waits until the session is gone, which never takes much longer than socket.LingerTimeout once it was told to.
+func (s *Session) await() {
+	timer := time.NewTimer(2 * socket.LingerTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.closed:
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,15 @@
+package sqladapter
+
+import "github.com/rekeyhq/rekey"
+
+// status is what the engine says, with what the adapter knows of superseded generations.
+func (a *adapter) status() rekey.Status {
+	s := a.engine.View().Status()
+	for _, d := range a.sessions.draining() {
+		s.Draining = append(s.Draining, rekey.GenerationStatus{
+			Generation: d.generation.id(), Version: d.generation.credential.Version,
+			NotAfter: d.generation.notAfter(), Connections: d.conns,
+		})
+	}
+	return s
+}
