@@ -282,7 +282,7 @@ func (s *story) checkLinks() {
 func attributeOf(span trace.ReadOnlySpan, key string) string {
 	for _, a := range span.Attributes() {
 		if string(a.Key) == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
