@@ -3,7 +3,7 @@
 import { moment } from "./format.js";
 
 // generations returns them newest first:
-// {id, version, username, from, superseded, drained, expires, alternate, connections, cancelled, current}.
+// {id, version, username, from, superseded, drained, expires, alternate, connections, cancelled, current, refused}.
 export function generations(records, status) {
   const found = new Map();
   const get = (id) => {
@@ -37,7 +37,7 @@ function tell(record, get) {
 function describeCurrent(g, status) {
   Object.assign(g, {
     version: status.version, username: status.username, expires: moment(status.expires_at), alternate: status.alternate,
-    connections: status.connections, current: status.state !== "closed",
+    connections: status.connections, current: status.state !== "closed", refused: status.state === "refused",
   });
   g.from ??= moment(status.adopted_at);
 }
@@ -48,7 +48,7 @@ function supersede(all) {
   all.forEach((g, i) => {
     const next = all[i - 1];
     if (!next) return;
-    g.current = false;
+    g.current = g.refused = false;
     g.superseded = next.from;
     g.from ??= g.draining ? next.from : undefined;
   });

@@ -4,13 +4,14 @@ const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10
 const shortest = 10_000; // milliseconds
 const leastAhead = 0.12; // of the past
 const mostAhead = 0.6;
+const mostAheadOfFirst = 3; // there is little to see of the past
 
 // scale fits the generations: from the beginning of the oldest to the end of the newest, if that is near.
 export function scale(all, refresh, now) {
   const oldest = all.length ? Math.min(...all.map((g) => g.from)) : now;
   const past = Math.max((now - oldest) * 1.02, shortest);
   const end = Math.max(all[0]?.expires ?? 0, refresh ?? 0) - now;
-  const most = all.length > 1 ? past * mostAhead : Infinity; // of a first one, all of its life
+  const most = past * (all.length > 1 ? mostAhead : mostAheadOfFirst);
   const ahead = Math.min(Math.max(end * 1.04, past * leastAhead), most);
   return new Scale(now - past, now, now + ahead);
 }

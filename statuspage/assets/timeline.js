@@ -86,6 +86,7 @@ function makeRow() {
   const node = el("tr", { role: "row" }, name, track, el("td", { role: "cell", class: "connections" }, dots, number));
   return { node, update: (g, where) => {
     setData(node, "phase", phase(g));
+    setData(node, "refused", String(Boolean(g.refused)));
     setText(id, `${g.id}`);
     setText(who, g.username || g.version);
     who.title = g.version;
@@ -121,7 +122,7 @@ function drawBars(g, where, { reign, drain, ahead, story }) {
 // tell says in words what the bars show.
 function tell(g, now) {
   const since = time(g.from);
-  if (g.current) return `in use since ${since}${g.alternate ? ", an alternate" : ""}`;
+  if (g.current) return `${g.refused ? "refused; " : ""}in use since ${since}${g.alternate ? ", an alternate" : ""}`;
   if (g.drained) return `${g.took === undefined ? "drained" : `drained in ${span(g.took)}`}${g.cancelled ? `, ${g.cancelled} cancelled` : ""}`;
   if (g.connections || g.draining) return `draining for ${span(now - g.superseded)}`;
   return g.ended ? "expired" : "superseded";

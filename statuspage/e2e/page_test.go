@@ -87,6 +87,7 @@ func TestRefusedLoginIsShown(t *testing.T) {
 	go orders.pool.Ping(t.Context()) // waits for a login that works
 	b.untilText(".badge", "refused")
 	b.untilText("#announcer", "orders is refused")
+	b.untilText("[data-phase=current] .story", "refused; in use since")
 	b.untilText(".log", "The server refused the login of generation 1 (28P01)")
 	orders.source.SetAlternates(source.Credential{
 		Username: changed.User, Password: source.NewSecret(changed.Password), Version: "pending",
