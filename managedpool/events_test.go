@@ -91,7 +91,7 @@ func TestHandOversAreTold(t *testing.T) {
 	}
 }
 
-// TestNoLinePerQuery: queries add nothing to the log, and its lines have the levels that operators choose by.
+// TestNoLinePerQuery: queries add nothing to the log, whatever its level.
 func TestNoLinePerQuery(t *testing.T) {
 	s := newSite(t, nil)
 	src := newFeed(s.issue(t))
