@@ -7,6 +7,7 @@ import { scale } from "./scale.js";
 
 const rows = 4; // as many are there from the beginning, so that nothing moves when they fill
 const roomAfter = 0.68; // a bar that ends further right has no room for words after it
+const roomBefore = 0.45; // and one that begins further left, for words before it
 const squares = 24; // at most; above, a square stands for several connections
 
 export class Timeline {
@@ -116,7 +117,7 @@ function drawBars(g, where, { reign, drain, ahead, story }) {
   setData(ahead, "open", String(!g.expires || g.expires > where.to));
   const last = where.share(g.current ? end : Math.max(gone, superseded));
   setVars(story, { at: last < roomAfter ? last : where.share(g.from) });
-  setData(story, "side", last < roomAfter ? "after" : where.share(g.from) > 0.38 ? "before" : "inside");
+  setData(story, "side", last < roomAfter ? "after" : where.share(g.from) > roomBefore ? "before" : "inside");
 }
 
 // tell says in words what the bars show.
