@@ -26,6 +26,10 @@ type Driver struct {
 	// Probe is the default of Config.Probe. Defaults to probe.Ping.
 	Probe probe.Probe
 
+	// ProbeConn makes what a probe asks of a connection, where there is a shorter way than through database/sql.
+	// Defaults to none.
+	ProbeConn func(conn driver.Conn) probe.Conn
+
 	// RoleGone asks, on a connection that is at nobody's disposal, whether the account of its session has ceased to
 	// exist. It is called after errors that mean RoleSuspect, and bounded by ctx. Defaults to none: then only
 	// refused logins tell.

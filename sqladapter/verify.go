@@ -137,18 +137,7 @@ func (a *adapter) roomOfPool(ctx context.Context) (place, error) {
 
 // examine asks the probe, and leaves the session as if nothing had happened on it, if the driver can do that.
 func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse *refresh.Generation) (clean bool, err error) {
-	db := sql.OpenDB(single{s.conn})
-	defer db.Close()
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer conn.Close()
-	t := probe.Target{Conn: probe.SQL(conn)}
-	if inUse != nil {
-		t.Current = inUse.Credential.Username
-	}
-	if err := a.config.Probe.Check(ctx, t); err != nil {
+	if err := a.probe(ctx, s.conn, inUse); err != nil {
 		return false, a.config.Driver.classify(err).lackingError(g.credential.Version, err)
 	}
 	if a.config.Driver.Clean == nil {
@@ -158,6 +147,27 @@ func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse 
 		return false, fmt.Errorf("sqladapter: cleaning up after the probe: %w", err)
 	}
 	return true, nil
+}
+
+// probe checks the login of conn.
+func (a *adapter) probe(ctx context.Context, conn driver.Conn, inUse *refresh.Generation) error {
+	t := probe.Target{}
+	if inUse != nil {
+		t.Current = inUse.Credential.Username
+	}
+	if a.config.Driver.ProbeConn != nil {
+		t.Conn = a.config.Driver.ProbeConn(conn)
+		return a.config.Probe.Check(ctx, t)
+	}
+	db := sql.OpenDB(single{conn})
+	defer db.Close()
+	lent, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer lent.Close()
+	t.Conn = probe.SQL(lent)
+	return a.config.Probe.Check(ctx, t)
 }
 
 // single is a connector with one connection, which stays open.

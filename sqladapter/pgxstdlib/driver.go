@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/rekeyhq/rekey/probe"
+	"github.com/rekeyhq/rekey/probe/pgxprobe"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/sqladapter"
 )
@@ -53,6 +54,7 @@ func New(config *pgx.ConnConfig, opts *Options) sqladapter.Driver {
 		Connector: d.connector,
 		Classify:  classify,
 		Probe:     probe.Parity{},
+		ProbeConn: func(conn driver.Conn) probe.Conn { return pgxprobe.Conn(pgxConn(conn)) },
 		RoleGone:  roleGone,
 		Clean:     d.clean,
 		Cancel:    cancel,
