@@ -45,14 +45,14 @@ func newCounted(t *testing.T, opts *managedpool.Options, change func(*managedpoo
 	return c
 }
 
-// hammer pings from n goroutines for a while.
+// hammer pings from n goroutines for a while. What is begun is finished: to cancel it takes a socket of its own.
 func (c *counted) hammer(n int, d time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var callers sync.WaitGroup
 	for range n {
 		callers.Go(func() {
-			for ctx.Err() == nil {
+			for end := time.Now().Add(d); time.Now().Before(end); {
 				c.Ping(ctx)
 			}
 		})
