@@ -51,7 +51,7 @@ type Options struct {
 	PreferRenew bool
 
 	// FetchTimeout bounds each call of the source; for short leases it is a third of the time between
-	// window and margin, if that is less. Defaults to 30 seconds.
+	// window and margin, if that is less, but five seconds while no login works. Defaults to 30 seconds.
 	FetchTimeout time.Duration
 
 	// VerifyTimeout bounds a verification: login, AfterConnect and probe. Defaults to 30 seconds.

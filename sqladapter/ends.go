@@ -165,6 +165,10 @@ func (a *adapter) cutOff(s *Session) {
 	if open == nil {
 		return
 	}
+	if s.conn == nil { // a login that came to nothing, whose socket lingers
+		open.Abort()
+		return
+	}
 	cancelled := make(chan struct{})
 	go func() { // ends by itself within cancelTimeout
 		defer close(cancelled)

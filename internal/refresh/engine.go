@@ -495,28 +495,29 @@ func (e *Engine) verify(ctx context.Context, c source.Credential, inUse *Generat
 	return verified{err: verifyError(c.Version, err), took: time.Since(began)}
 }
 
-// fetchTimeout leaves time for another attempt before the credential in use ends. Where that is of no use any more, a source
-// that is slow is given the time that it needs.
+// fetchTimeout leaves time for another attempt before the credential in use ends. Where there is no login that works, a
+// source that is slow is given more.
 func (e *Engine) fetchTimeout() time.Duration {
 	v := e.View()
 	g := v.Current
-	switch {
-	case g == nil || g.NotAfter.IsZero():
+	if g == nil || g.NotAfter.IsZero() {
 		return e.config.FetchTimeout
-	case v.Expired || v.Refused != nil:
-		return min(e.config.FetchTimeout, patientFetchTimeout)
 	}
 	left := e.config.Policy.Slack(g.Credential)
 	if until := time.Until(g.NotAfter); until > 0 {
 		left = min(left, until)
 	}
-	return max(minFetchTimeout, min(e.config.FetchTimeout, left/3))
+	least := minFetchTimeout
+	if v.Expired || v.Refused != nil {
+		least = patientFetchTimeout
+	}
+	return min(e.config.FetchTimeout, max(least, left/3))
 }
 
 const (
 	// minFetchTimeout is what a source is given however short a lease is.
 	minFetchTimeout = 250 * time.Millisecond
-	// patientFetchTimeout is what it is given when there is no login that works.
+	// patientFetchTimeout is the same while no login works.
 	patientFetchTimeout = 5 * time.Second
 )
 

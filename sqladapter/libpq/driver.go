@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/lib/pq"
@@ -30,8 +31,8 @@ func New(config pq.Config) sqladapter.Driver {
 func connector(config pq.Config, c source.Credential) (driver.Connector, error) {
 	config = config.Clone()
 	config.User, config.Password = c.Username, c.Password.Reveal()
-	if c.Host != "" {
-		config.Host = c.Host
+	if c.Host != "" { // and nowhere else: an address, or another host, of the configuration is not the credential's
+		config.Host, config.Hostaddr, config.Multi = c.Host, netip.Addr{}, nil
 	}
 	if c.Port != 0 {
 		config.Port = c.Port

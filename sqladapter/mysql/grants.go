@@ -63,7 +63,10 @@ func grantsOf(ctx context.Context, conn probe.Conn) (name string, grants map[str
 			grants[g] = true
 		}
 	}
-	name, _, _ = strings.Cut(user[0][0], "@")
+	name = user[0][0] // and a host, which has no @
+	if at := strings.LastIndex(name, "@"); at >= 0 {
+		name = name[:at]
+	}
 	return name, grants, nil
 }
 
