@@ -9,6 +9,7 @@ import (
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/socket"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/sqladapter/internal/wrap"
@@ -112,28 +113,38 @@ func (a *adapter) extraPlace(ctx context.Context) (place, error) {
 	return kind, nil
 }
 
-// roomOfPool takes the place of a connection: of an idle one, or of the next to come home.
+// roomOfPool takes the place of one connection: of an idle one, or of the next to come home. Where a hand-over has been
+// faster it is the place of another.
 func (a *adapter) roomOfPool(ctx context.Context) (place, error) {
 	defer a.places.claim()()
-	defer a.wanted.Store(false)
 	for {
-		if kind, ok := a.places.tryExtra(); ok {
+		kind, err := a.oneMakesRoom(ctx)
+		if err == nil {
 			return kind, nil
 		}
-		a.giveUpIdle()
-		a.wanted.Store(true)
-		if a.config.Driver.native() {
-			turn, cancel := context.WithTimeout(ctx, turnPause)
-			a.closeReturning(turn, 1, func(*Session) bool { return a.wanted.CompareAndSwap(true, false) })
-			cancel()
-		}
-		select {
-		case <-time.After(lookPause):
-		case <-ctx.Done():
+		if ctx.Err() != nil {
 			return noPlace, fmt.Errorf("sqladapter: no place within Config.MaxOpenConns for a verification: %w", ctx.Err())
 		}
 	}
 }
+
+// oneMakesRoom lets one connection go, and waits for its place.
+func (a *adapter) oneMakesRoom(ctx context.Context) (place, error) {
+	if kind, ok := a.places.tryExtra(); ok {
+		return kind, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, roomWait)
+	defer cancel()
+	a.makesRoom.give()
+	defer a.makesRoom.takeBack()
+	if a.closeIdle(a.makesRoom.use) == 0 {
+		defer a.closeReturning(ctx, a.config.MaxOpenConns, a.makesRoom.use)()
+	}
+	return a.places.extra(ctx)
+}
+
+// roomWait is how long one connection's place is waited for: longer than a session needs to end.
+const roomWait = 2 * socket.LingerTimeout
 
 // examine asks the probe, and leaves the session as if nothing had happened on it, if the driver can do that.
 func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse *refresh.Generation) (clean bool, err error) {
