@@ -17,7 +17,7 @@ type reports struct {
 
 	mu       sync.Mutex // guards the fields below
 	distrust []distrust // a generation at most once
-	ask      bool // the source for another login
+	ask      bool       // the source for another login
 	warnings []rekey.WarningEvent
 }
 

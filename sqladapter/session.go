@@ -26,7 +26,7 @@ type Session struct {
 
 	usedAt atomic.Int64 // when a caller has begun to use it, in Unix nanoseconds
 
-	conn    driver.Conn // the driver's own; set before anybody else sees the session
+	conn driver.Conn // the driver's own; set before anybody else sees the session
 
 	place  place         // guarded by the registry's lock
 	closed chan struct{} // closed when the registry forgets the session
