@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/handedover"
 	"github.com/rekeyhq/rekey/internal/socket"
 )
 
@@ -21,8 +23,7 @@ type registry struct {
 
 	mu       sync.Mutex // guards the fields below, and those that generation says
 	current  *generation
-	begun    *handedOver   // a hand-over that is not told to have ended
-	news     []handedOver  // hand-overs that have begun or ended since they were taken
+	log      handedover.Log
 	old      []*generation // superseded and not yet drained, oldest first
 	sessions map[*session]struct{}
 	suspects int
@@ -103,8 +104,26 @@ func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
 			}
 		}
 	}
-	r.beginHandOver(now)
+	r.log.Publish(next.id(), next.credential.Version, r.left(), now)
 	r.weigh()
+}
+
+// left counts the sessions of earlier generations, those of the time before the first credential left out. It is called
+// under the lock.
+func (r *registry) left() (conns int) {
+	for _, g := range r.old {
+		if g.snapshot.Load() != nil {
+			conns += g.conns
+		}
+	}
+	return conns
+}
+
+// takeNews returns the hand-overs that have begun or ended and were not returned before.
+func (r *registry) takeNews() []rekey.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.Take()
 }
 
 func (r *registry) inherit(from, to *generation) {
@@ -211,7 +230,7 @@ func (r *registry) takeDrained() []drainState {
 	}
 	r.old = rest
 	if len(rest) == 0 {
-		r.endHandOver(time.Now(), false)
+		r.log.Drained(time.Now())
 	}
 	return drained
 }

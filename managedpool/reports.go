@@ -89,7 +89,7 @@ func (r *reports) deliver() {
 
 // tellHandOvers is called before generations are told to be drained, and after: a hand-over ends with the last of them.
 func (r *reports) tellHandOvers() {
-	for _, h := range r.pool.sessions.takeNews() {
-		r.pool.engine.Tell(h.event())
+	for _, e := range r.pool.sessions.takeNews() {
+		r.pool.engine.Tell(e)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rekeyhq/rekey"
@@ -33,6 +34,8 @@ type adapter struct {
 
 	verifiedMu sync.Mutex // guards verified
 	verified   *verified
+
+	lending atomic.Int32 // connections that the adapter itself has taken, or is taking: they are not in use
 
 	makesRoom *permit // for a connection that comes home, to make room for a verification
 

@@ -63,7 +63,7 @@ func (e *ends) look(looks int) (again, kicked bool) {
 	if turned {
 		looks = 0
 	}
-	defer e.watchReturning(len(due) > 0)()
+	defer e.watchReturning(len(due) > 0, looks)()
 	for _, g := range due {
 		e.closeAll(g)
 	}
@@ -76,17 +76,21 @@ func (e *ends) look(looks int) (again, kicked bool) {
 
 // watchReturning closes connections that cannot wait for their turn as they come home, where they cannot be turned away,
 // until it is stopped. Where some are about to be cut off it is in the queue before those are.
-func (e *ends) watchReturning(cuts bool) (stop func()) {
+func (e *ends) watchReturning(cuts bool, looks int) (stop func()) {
+	wait := returnPause
+	if looks > 0 {
+		wait = maxReturnPause
+	}
 	leaves := func(s *Session) bool { return s.generation.Load().leaves() }
 	switch size := e.adapter.config.MaxOpenConns; {
 	case cuts:
-		stop = e.adapter.closeReturning(e.Ctx, manyTurns*size, leaves)
+		stop = e.adapter.closeReturning(e.Ctx, manyTurns*size, wait, leaves)
 		e.Pause(queueTime)
 		return stop
 	case e.adapter.sessions.any((*generation).useless):
-		return e.adapter.closeReturning(e.Ctx, manyTurns*size, leaves)
+		return e.adapter.closeReturning(e.Ctx, manyTurns*size, wait, leaves)
 	case e.adapter.sessions.any((*generation).leaves):
-		return e.adapter.closeReturning(e.Ctx, size, leaves)
+		return e.adapter.closeReturning(e.Ctx, size, wait, leaves)
 	}
 	return func() {}
 }
@@ -125,8 +129,9 @@ func (e *ends) dropLeaving(looks int) (again bool) {
 	if !e.adapter.sessions.any((*generation).leaves) || looks > 1 && !e.adapter.config.Driver.native() {
 		return false
 	}
-	e.adapter.closeIdle(func(s *Session) bool { return s.generation.Load().leaves() })
-	e.adapter.handover.Kick()
+	if e.adapter.closeIdle(func(s *Session) bool { return s.generation.Load().leaves() }) > 0 || looks == 0 {
+		e.adapter.handover.Kick()
+	}
 	return true
 }
 

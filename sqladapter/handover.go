@@ -139,10 +139,7 @@ func (h *handover) letOneGo() {
 
 // oneGone lets one old connection go, and waits until it is gone from the server; nil if none went.
 func (h *handover) oneGone() *Session {
-	gone := h.adapter.closeOneIdle(h.isOld)
-	if gone == nil {
-		gone = h.letNextGo()
-	}
+	gone := h.letNextGo()
 	if gone != nil {
 		gone.await()
 	}
@@ -155,12 +152,12 @@ func (h *handover) isOld(s *Session) bool { return s.generation.Load() != h.adap
 // to go.
 func (h *handover) mayGo(s *Session) bool { return h.isOld(s) && h.departs.use(s) }
 
-// letNextGo lets the next old connection that comes home go, and returns its session; nil if something else happens
-// first. A spare that grows old meanwhile is given up, and no other is made in vain: the connect that follows
+// letNextGo lets an old connection go, an idle one or the next that comes home, and returns its session; nil if something
+// else happens first. A spare that grows old meanwhile is given up, and no other is made in vain: the connect that follows
 // logs in by itself.
 func (h *handover) letNextGo() *Session {
 	h.departs.give()
-	if h.adapter.closeIdle(h.mayGo) > 0 { // it came home before it was allowed to go
+	if h.adapter.closeOneIdle(h.mayGo) != nil {
 		return h.departs.takeBack()
 	}
 	defer h.watchReturning()()
@@ -182,7 +179,7 @@ func (h *handover) letNextGo() *Session {
 func (h *handover) watchReturning() (stop func()) {
 	for _, d := range h.adapter.sessions.draining() {
 		if !d.generation.leaves() {
-			return h.adapter.closeReturning(h.Ctx, h.adapter.config.MaxOpenConns, h.mayGo)
+			return h.adapter.closeReturning(h.Ctx, h.adapter.config.MaxOpenConns, returnPause, h.mayGo)
 		}
 	}
 	return func() {}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rekeyhq/rekey/sqladapter/internal/wrap"
@@ -17,15 +18,20 @@ import (
 type loan struct {
 	conn    *sql.Conn
 	session *Session
+	ended   *atomic.Int32 // counts the loans that have not
 }
 
 // end gives the connection back.
-func (l loan) end() { l.conn.Close() }
+func (l loan) end() {
+	l.conn.Close()
+	l.ended.Add(-1)
+}
 
 // close makes database/sql close the connection.
 func (l loan) close() {
 	l.session.leaving.Store(true)
 	l.conn.Raw(func(any) error { return driver.ErrBadConn })
+	l.ended.Add(-1)
 }
 
 // borrow takes one connection, or makes one of the spare session, where adopts allows that; ok is false if there is
@@ -43,13 +49,14 @@ func (a *adapter) take(e *errand) (l loan, ok bool) {
 		return loan{}, false
 	}
 	err = conn.Raw(func(c any) error {
-		l = loan{conn, a.sessionOf(c.(driver.Conn))}
+		l = loan{conn, a.sessionOf(c.(driver.Conn)), &a.lending}
 		return nil
 	})
 	if err != nil || l.session == nil {
 		conn.Close()
 		return loan{}, false
 	}
+	a.lending.Add(1)
 	return l, true
 }
 
@@ -67,6 +74,8 @@ func (a *adapter) sessionOf(c driver.Conn) *Session {
 // borrowIdle takes the idle connections, until enough says so of one. Those that database/sql finds too old for callers
 // are closed by it on the way, and cost a try.
 func (a *adapter) borrowIdle(ctx context.Context, enough func(*Session) bool) (loans []loan) {
+	a.lending.Add(1)
+	defer a.lending.Add(-1)
 	for tries := 2 * a.config.MaxOpenConns; tries > 0 && ctx.Err() == nil && a.db.Stats().Idle > 0; tries-- {
 		l, ok := a.borrow(ctx, false)
 		if !ok {
@@ -98,10 +107,14 @@ func (a *adapter) closeIdle(match func(*Session) bool) (closed int) {
 
 // closeOneIdle closes the first idle connection that matches, and returns its session; nil if there is none.
 func (a *adapter) closeOneIdle(match func(*Session) bool) (closed *Session) {
-	loans := a.borrowIdle(context.Background(), match)
-	for i, l := range loans {
-		if i == len(loans)-1 && match(l.session) {
-			closed = l.session
+	loans := a.borrowIdle(context.Background(), func(s *Session) bool {
+		if match(s) {
+			closed = s
+		}
+		return closed != nil
+	})
+	for _, l := range loans {
+		if l.session == closed {
 			defer l.close() // after the others are back
 		} else {
 			l.end()

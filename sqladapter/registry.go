@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/handedover"
 	"github.com/rekeyhq/rekey/internal/socket"
 )
 
@@ -22,6 +24,7 @@ type registry struct {
 	old      []*generation // superseded and not yet drained, oldest first
 	sessions map[*Session]struct{}
 	suspects int
+	log      handedover.Log
 	closed   bool // nothing comes home any more
 }
 
@@ -99,7 +102,23 @@ func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
 			}
 		}
 	}
+	r.log.Publish(next.id(), next.credential.Version, r.left(), now)
 	r.weigh()
+}
+
+// left counts the sessions of earlier generations. It is called under the lock.
+func (r *registry) left() (conns int) {
+	for _, g := range r.old {
+		conns += g.conns
+	}
+	return conns
+}
+
+// takeNews returns the hand-overs that have begun or ended and were not returned before.
+func (r *registry) takeNews() []rekey.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.Take()
 }
 
 func (r *registry) inherit(from, to *generation) {
@@ -199,7 +218,21 @@ func (r *registry) takeDrained() []drainState {
 		}
 	}
 	r.old = rest
+	if len(rest) == 0 {
+		r.log.Drained(time.Now())
+	}
 	return drained
+}
+
+// connections counts the sessions of the generation in use, if that is the one with this number: a snapshot of the
+// engine may be a step ahead, or behind.
+func (r *registry) connections(id uint64) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current == nil || r.current.id() != id {
+		return 0
+	}
+	return r.current.conns
 }
 
 // draining describes the superseded generations that still have sessions, oldest first.

@@ -66,9 +66,18 @@ func (r *reports) deliver() {
 			r.adapter.engine.Revoked(d.generation.snapshot.Load(), d.err)
 		}
 	}
+	r.tellHandOvers()
 	for _, d := range r.adapter.sessions.takeDrained() {
 		if g := d.generation.snapshot.Load(); g != nil {
 			r.adapter.engine.Drained(g, d.cancelled, time.Since(d.superseded))
 		}
+	}
+	r.tellHandOvers()
+}
+
+// tellHandOvers is called before generations are told to be drained, and after: a hand-over ends with the last of them.
+func (r *reports) tellHandOvers() {
+	for _, e := range r.adapter.sessions.takeNews() {
+		r.adapter.engine.Tell(e)
 	}
 }

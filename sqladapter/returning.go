@@ -9,7 +9,7 @@ import (
 // The wait between two looks at a pool that is not saturated: doubled with each that finds nothing.
 const (
 	returnPause    = 2 * time.Millisecond
-	maxReturnPause = 100 * time.Millisecond
+	maxReturnPause = 200 * time.Millisecond
 )
 
 // returning closes connections as they come home, those that goes names. It is for drivers whose connections cannot be
@@ -19,17 +19,18 @@ type returning struct {
 	adapter *adapter
 	ctx     context.Context
 	turns   int
+	wait    time.Duration // between two looks
 	goes    func(*Session) bool
 }
 
-// closeReturning begins to close connections that come home, and returns what ends that and waits for its end. It does
-// nothing for drivers whose connections are turned away.
-func (a *adapter) closeReturning(ctx context.Context, turns int, goes func(*Session) bool) (stop func()) {
+// closeReturning begins to close connections that come home, and returns what ends that and waits for its end. wait is that
+// between the first two looks. It does nothing for drivers whose connections are turned away.
+func (a *adapter) closeReturning(ctx context.Context, turns int, wait time.Duration, goes func(*Session) bool) (stop func()) {
 	if !a.config.Driver.native() {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &returning{adapter: a, ctx: ctx, turns: turns, goes: goes}
+	r := &returning{adapter: a, ctx: ctx, turns: turns, wait: wait, goes: goes}
 	var running sync.WaitGroup
 	running.Go(r.run)
 	return func() {
@@ -39,15 +40,15 @@ func (a *adapter) closeReturning(ctx context.Context, turns int, goes func(*Sess
 }
 
 func (r *returning) run() {
-	for wait := returnPause; r.ctx.Err() == nil; wait = min(2*wait, maxReturnPause) {
+	for ; r.ctx.Err() == nil; r.wait = min(2*r.wait, maxReturnPause) {
 		if r.adapter.saturated() {
 			r.queue()
-			wait = returnPause
+			r.wait = returnPause
 		}
 		if r.adapter.closeIdle(r.goes) > 0 {
-			wait = returnPause
+			r.wait = returnPause
 		}
-		pause(r.ctx, wait)
+		pause(r.ctx, r.wait)
 	}
 }
 
@@ -78,6 +79,9 @@ func (r *returning) takeTurn() {
 
 // saturated reports whether connections go from one caller to the next, and are never idle.
 func (a *adapter) saturated() bool {
+	if a.lending.Load() > 0 {
+		return false
+	}
 	stats := a.db.Stats()
 	return stats.Idle == 0 && stats.MaxOpenConnections > 0 && stats.OpenConnections >= stats.MaxOpenConnections
 }

@@ -5,6 +5,7 @@ import "github.com/rekeyhq/rekey"
 // status is what the engine says, with what the adapter knows of superseded generations.
 func (a *adapter) status() rekey.Status {
 	s := a.engine.View().Status()
+	s.Connections = a.sessions.connections(s.Generation)
 	for _, d := range a.sessions.draining() {
 		s.Draining = append(s.Draining, rekey.GenerationStatus{
 			Generation: d.generation.id(), Version: d.generation.credential.Version,

@@ -138,7 +138,7 @@ func (a *adapter) oneMakesRoom(ctx context.Context) (place, error) {
 	a.makesRoom.give()
 	defer a.makesRoom.takeBack()
 	if a.closeIdle(a.makesRoom.use) == 0 {
-		defer a.closeReturning(ctx, a.config.MaxOpenConns, a.makesRoom.use)()
+		defer a.closeReturning(ctx, a.config.MaxOpenConns, returnPause, a.makesRoom.use)()
 	}
 	return a.places.extra(ctx)
 }
