@@ -137,7 +137,7 @@ func (a *adapter) roomOfPool(ctx context.Context) (place, error) {
 
 // examine asks the probe, and leaves the session as if nothing had happened on it, if the driver can do that.
 func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse *refresh.Generation) (clean bool, err error) {
-	if err := a.probe(ctx, s.conn, inUse); err != nil {
+	if err := a.probe(ctx, s.conn, a.probeTarget(g, inUse)); err != nil {
 		return false, a.config.Driver.classify(err).lackingError(g.credential.Version, err)
 	}
 	if a.config.Driver.Clean == nil {
@@ -149,12 +149,17 @@ func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse 
 	return true, nil
 }
 
-// probe checks the login of conn.
-func (a *adapter) probe(ctx context.Context, conn driver.Conn, inUse *refresh.Generation) error {
-	t := probe.Target{}
+// probeTarget is what the probe is told of g, and of the login that g is to replace.
+func (a *adapter) probeTarget(g *generation, inUse *refresh.Generation) probe.Target {
+	t := probe.Target{Notes: &g.notes}
 	if inUse != nil {
-		t.Current = inUse.Credential.Username
+		t.Current, t.CurrentNotes = inUse.Credential.Username, &a.current().notes
 	}
+	return t
+}
+
+// probe checks the login of conn.
+func (a *adapter) probe(ctx context.Context, conn driver.Conn, t probe.Target) error {
 	if a.config.Driver.ProbeConn != nil {
 		t.Conn = a.config.Driver.ProbeConn(conn)
 		return a.config.Probe.Check(ctx, t)

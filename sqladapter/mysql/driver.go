@@ -26,7 +26,7 @@ func New(config *mysql.Config) sqladapter.Driver {
 	return sqladapter.Driver{
 		Connector: func(c source.Credential) (driver.Connector, error) { return connector(config, c) },
 		Classify:  Classify,
-		Probe:     &Grants{},
+		Probe:     Grants{},
 		RoleGone:  roleGone,
 	}
 }

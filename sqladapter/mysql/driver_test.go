@@ -1,17 +1,12 @@
 package mysql
 
 import (
-	"context"
 	"errors"
-	"slices"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
-	"github.com/rekeyhq/rekey/probe"
-	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/sqladapter"
 )
 
@@ -34,63 +29,5 @@ func TestClassify(t *testing.T) {
 	}
 	if a := Classify(mysql.ErrInvalidConn); a.Meaning != sqladapter.Nothing || a.Code != "" {
 		t.Errorf("%+v", a)
-	}
-}
-
-func TestParseGrant(t *testing.T) {
-	for line, want := range map[string][]string{
-		"GRANT USAGE ON *.* TO `u`@`%` IDENTIFIED BY PASSWORD '*AB'":       nil,
-		"GRANT SELECT, INSERT ON `app`.`t` TO `u`@`%`":                     {"SELECT ON `app`.`t`", "INSERT ON `app`.`t`"},
-		"GRANT SELECT (`a`, `b`), UPDATE (`a`) ON `app`.`t` TO `u`@`%`":    {"SELECT (`a`, `b`) ON `app`.`t`", "UPDATE (`a`) ON `app`.`t`"},
-		"GRANT `app_role` TO `u`@`%`":                                      {"`app_role`"},
-		"GRANT EXECUTE ON FUNCTION `app`.`f` TO `u`@`%` WITH GRANT OPTION": {"EXECUTE ON FUNCTION `app`.`f`"},
-		"SET DEFAULT ROLE `app_role` FOR `u`@`%`":                          nil,
-		"GRANT ALL PRIVILEGES ON `app`.* TO `u`@`%`":                       {"ALL PRIVILEGES ON `app`.*"},
-	} {
-		if got := parseGrant(line); !slices.Equal(got, want) {
-			t.Errorf("%s: %q", line, got)
-		}
-	}
-}
-
-// TestGrants: a login with less than the one in use is refused, one with the same or more passes.
-func TestGrants(t *testing.T) {
-	for name, rights := range map[string]testenv.MariaRights{"tables": testenv.OnTables, "database": testenv.OnDatabase, "role": testenv.ByRole} {
-		t.Run(name, func(t *testing.T) {
-			issuer := envtest.MariaIssuerWith(t, &testenv.MariaIssuerOptions{Rights: rights})
-			db, next := source.Func(nil), func() testenv.Login {
-				login, err := issuer.Issue(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				return login
-			}
-			first := next()
-			give := first
-			db = func(context.Context) (source.Credential, error) {
-				return source.Credential{Username: give.User, Password: source.NewSecret(give.Password)}, nil
-			}
-			pool, err := sqladapter.Open(t.Context(), sqladapter.Config{Source: db, Driver: New(issuer.Config(testenv.Login{}))})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer pool.Close()
-			give = next()
-			if err := issuer.RevokeRights(t.Context(), give); err != nil {
-				t.Fatal(err)
-			}
-			if err := pool.Refresh(t.Context()); err == nil || !probe.Lacks(errors.Unwrap(errors.Unwrap(err))) && pool.Status().Generation != 1 {
-				t.Errorf("a login without rights: %v", err)
-			}
-			t.Log(pool.Status().LastError)
-			give = next()
-			if err := pool.Refresh(t.Context()); err != nil || pool.Status().Username != give.User {
-				t.Errorf("a login with the same rights: %v", err)
-			}
-			give = next()
-			if err := pool.Refresh(t.Context()); err != nil || pool.Status().Username != give.User {
-				t.Errorf("another: %v", err)
-			}
-		})
 	}
 }
