@@ -121,12 +121,13 @@ func (a *adapter) sessionEnded() {
 	a.closing.look()
 }
 
-// failed looks at an error that the server sent on a session.
+// failed looks at an error that the server sent on a session. What it sends while nobody has the session yet, at its login,
+// is looked at elsewhere.
 func (a *adapter) failed(s *Session, err error) {
-	switch a.config.Driver.classify(err).Meaning {
-	case RoleSuspect:
-		a.sessions.suspected(s)
-	case Killed:
+	switch answer := a.config.Driver.classify(err); {
+	case answer.Meaning == Killed:
 		a.pings.Kick()
+	case answer.suspects() && s.pooled.Load():
+		a.sessions.suspected(s)
 	}
 }

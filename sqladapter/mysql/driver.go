@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"strconv"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -40,56 +39,6 @@ func connector(config *mysql.Config, c source.Credential) (driver.Connector, err
 	return mysql.NewConnector(config)
 }
 
-// Numbers of errors that an adapter acts on.
-// https://mariadb.com/kb/en/mariadb-error-code-reference/
-const (
-	tooManyConnections     = 1040
-	databaseAccessDenied   = 1044
-	accessDenied           = 1045
-	unknownDatabase        = 1049
-	serverShutdown         = 1053
-	nonexistingGrant       = 1141
-	tableAccessDenied      = 1142
-	columnAccessDenied     = 1143
-	tooManyUserConnections = 1203
-	userLimitReached       = 1226
-	specificAccessDenied   = 1227
-	routineAccessDenied    = 1370
-	mustChangePassword     = 1820
-	passwordExpired        = 1862
-	connectionKilled       = 1927
-	accountLockedMySQL     = 3118
-	tooManyWrongPasswords  = 4150
-	accountLocked          = 4151
-)
-
-// Classify understands the errors of MySQL and MariaDB by their numbers.
-func Classify(err error) sqladapter.Answer {
-	var answer *mysql.MySQLError
-	if !errors.As(err, &answer) {
-		return sqladapter.Answer{}
-	}
-	return sqladapter.Answer{Meaning: meaning(answer.Number), Code: strconv.Itoa(int(answer.Number))}
-}
-
-func meaning(number uint16) sqladapter.Meaning {
-	switch number {
-	case accessDenied, passwordExpired:
-		return sqladapter.PasswordRefused
-	case accountLocked, accountLockedMySQL, tooManyWrongPasswords, mustChangePassword:
-		return sqladapter.LoginForbidden
-	case databaseAccessDenied, unknownDatabase:
-		return sqladapter.AccessForbidden
-	case tooManyConnections, tooManyUserConnections, userLimitReached:
-		return sqladapter.Full
-	case serverShutdown, connectionKilled:
-		return sqladapter.Killed
-	case tableAccessDenied, columnAccessDenied, specificAccessDenied, routineAccessDenied, nonexistingGrant:
-		return sqladapter.RoleSuspect
-	}
-	return sqladapter.Nothing
-}
-
 // roleGone asks for the grants of the session's account, which only an account has that exists.
 func roleGone(ctx context.Context, conn driver.Conn) (bool, error) {
 	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, "SHOW GRANTS", nil)
@@ -110,12 +59,4 @@ func drain(rows driver.Rows) error {
 		err = nil
 	}
 	return errors.Join(err, rows.Close())
-}
-
-func number(err error) uint16 {
-	var answer *mysql.MySQLError
-	if errors.As(err, &answer) {
-		return answer.Number
-	}
-	return 0
 }

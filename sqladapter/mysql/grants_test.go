@@ -55,12 +55,12 @@ func (b bench) issue() testenv.Login {
 
 func (b bench) exec(statements string, l testenv.Login) {
 	b.Helper()
-	db := b.Database().Name
-	err := b.Exec(b.Context(), strings.NewReplacer("{db}", db, "{user}", fmt.Sprintf("'%s'@'%%'", l.User)).Replace(statements))
-	if err != nil {
+	if err := b.Exec(b.Context(), replace(statements, "{db}", b.Database().Name, "{user}", fmt.Sprintf("'%s'@'%%'", l.User))); err != nil {
 		b.Fatal(err)
 	}
 }
+
+func replace(s string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(s) }
 
 // open is a DB that begins with login.
 func (b bench) open(login testenv.Login, d sqladapter.Driver) (*sqladapter.DB, *giver) {
