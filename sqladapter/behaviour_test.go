@@ -2,7 +2,6 @@ package sqladapter_test
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -414,43 +413,6 @@ func TestShutdownWithLeak(t *testing.T) {
 			t.Errorf("%+v", closed)
 		}
 		leaked.Close()
-	})
-}
-
-// TestRegister: a framework that only knows sql.Open gets a DB that follows, and closes it.
-func TestRegister(t *testing.T) {
-	eachKind(t, func(t *testing.T, k kind) {
-		var config sqladapter.Config
-		r := newRig(t, k, func(c *sqladapter.Config) { config = *c })
-		must(t, r.db.Close())
-		config.OnEvent = nil
-		name := "rekey test " + k.name
-		must(t, sqladapter.Register(name, config))
-		if _, err := sql.Open(name, "host=other"); err == nil {
-			t.Error("took a name")
-		}
-		unused, err := sql.Open(name, "")
-		must(t, err)
-		must(t, unused.Close())
-		db, err := sql.Open(name, "")
-		must(t, err)
-		var balance int64
-		stmt, err := db.Prepare("select balance from " + r.accounts + " where id = " + r.arg)
-		must(t, err)
-		must(t, stmt.QueryRow(1).Scan(&balance))
-		for range 3 {
-			old := r.rotate(t)
-			envtest.Eventually(t, patience, func() bool {
-				must(t, stmt.QueryRow(2).Scan(&balance))
-				return r.sessions(t, r.login) > 0 && r.sessions(t, old) == 0
-			}, "the new login is in use")
-			r.revoke(t, old)
-		}
-		must(t, stmt.QueryRow(3).Scan(&balance))
-		must(t, db.Close())
-		if err := db.Ping(); err == nil {
-			t.Error("it still works")
-		}
 	})
 }
 
