@@ -81,9 +81,25 @@ func (a *adapter) newGeneration(c source.Credential) (*generation, error) {
 	}
 	made, err := a.config.Driver.Connector(c)
 	if err != nil {
-		return nil, fmt.Errorf("sqladapter: Driver.Connector: %w", err)
+		return nil, constructorError(err, c.Password.Reveal())
 	}
 	return &generation{credential: c, connector: made}, nil
+}
+
+// constructorError is what becomes of an error of Driver.Connector, which may repeat what it was given.
+func constructorError(err error, password string) error {
+	shown := fmt.Errorf("sqladapter: Driver.Connector: %w", redact(err, password, false))
+	if source.IsPermanent(err) {
+		return source.Permanent(shown)
+	}
+	return shown
+}
+
+// understand says what a server's answer to a session of g means. Its error holds no password.
+func (a *adapter) understand(g *generation, err error) Answer {
+	answer := a.config.Driver.classify(err)
+	answer.Err = redact(answer.Err, g.credential.Password.Reveal(), answer.Code != "")
+	return answer
 }
 
 // followed takes the endpoint out of a credential, or checks it.

@@ -73,7 +73,7 @@ func (a *adapter) checkRole(s *Session) {
 	if !gone {
 		return
 	}
-	answer := a.config.Driver.classify(err)
+	answer := a.understand(g, err)
 	g.dead.Store(true)
 	a.sessions.look()
 	a.reports.revoked(g, &rekey.VerifyError{
