@@ -9,6 +9,7 @@ import (
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/socket"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/sqladapter/internal/wrap"
@@ -67,11 +68,14 @@ func isFull(err error) bool {
 	return ok
 }
 
-// giveUpIdle closes one idle connection, to make room for another on a full server.
-func (a *adapter) giveUpIdle() {
-	if gone := a.closeOneIdle(func(*Session) bool { return true }); gone != nil {
-		gone.await()
+// giveUpIdle closes one idle connection, to make room for another, and reports whether there was one.
+func (a *adapter) giveUpIdle() bool {
+	gone := a.closeOneIdle(func(*Session) bool { return true })
+	if gone == nil {
+		return false
 	}
+	gone.await()
+	return true
 }
 
 // verify is one try. The session that it returns is nil if it cannot be used any further.
@@ -82,7 +86,7 @@ func (a *adapter) verify(ctx context.Context, g *generation, inUse *refresh.Gene
 	}
 	s, err := a.logIn(ctx, g, kind)
 	if err != nil {
-		answer := a.config.Driver.classify(err)
+		answer := a.understand(g, err)
 		refused := answer.loginError(g.credential.Version)
 		if answer.Meaning == Full {
 			return nil, fullError{refused}
@@ -112,39 +116,55 @@ func (a *adapter) extraPlace(ctx context.Context) (place, error) {
 	return kind, nil
 }
 
-// roomOfPool takes the place of a connection: of an idle one, or of the next to come home.
+// roomOfPool takes the place of one connection: of an idle one, or else of the next to come home. No second one goes as long
+// as the first may still be on its way off the server.
 func (a *adapter) roomOfPool(ctx context.Context) (place, error) {
 	defer a.places.claim()()
-	defer a.wanted.Store(false)
 	for {
 		if kind, ok := a.places.tryExtra(); ok {
 			return kind, nil
 		}
-		a.giveUpIdle()
-		a.wanted.Store(true)
+		if !a.giveUpIdle() && !a.giveUpReturning(ctx) {
+			return noPlace, fmt.Errorf("sqladapter: no place within Config.MaxOpenConns for a verification: %w", ctx.Err())
+		}
+		turn, cancel := context.WithTimeout(ctx, 2*socket.LingerTimeout)
+		kind, err := a.places.extra(turn)
+		cancel()
+		if err == nil {
+			return kind, nil
+		}
+	}
+}
+
+// giveUpReturning waits for a connection to come home and makes it go, or for a place that becomes free by itself. It
+// reports false when ctx ends first.
+func (a *adapter) giveUpReturning(ctx context.Context) bool {
+	a.wanted.Store(true)
+	defer a.wanted.Store(false)
+	for a.wanted.Load() && a.places.full() {
 		if a.config.Driver.native() {
 			turn, cancel := context.WithTimeout(ctx, turnPause)
 			a.closeReturning(turn, 1, func(*Session) bool { return a.wanted.CompareAndSwap(true, false) })
 			cancel()
 		}
-		select {
-		case <-time.After(lookPause):
-		case <-ctx.Done():
-			return noPlace, fmt.Errorf("sqladapter: no place within Config.MaxOpenConns for a verification: %w", ctx.Err())
+		pause(ctx, lookPause)
+		if ctx.Err() != nil {
+			return false
 		}
 	}
+	return true
 }
 
 // examine asks the probe, and leaves the session as if nothing had happened on it, if the driver can do that.
 func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse *refresh.Generation) (clean bool, err error) {
 	if err := a.probe(ctx, s.conn, a.probeTarget(g, inUse)); err != nil {
-		return false, a.config.Driver.classify(err).lackingError(g.credential.Version, err)
+		return false, a.understand(g, err).lackingError(g.credential.Version, err)
 	}
 	if a.config.Driver.Clean == nil {
 		return false, nil
 	}
 	if err := a.config.Driver.Clean(ctx, s.conn); err != nil {
-		return false, fmt.Errorf("sqladapter: cleaning up after the probe: %w", err)
+		return false, fmt.Errorf("sqladapter: cleaning up after the probe: %w", a.understand(g, err).Err)
 	}
 	return true, nil
 }
