@@ -15,6 +15,7 @@ type home struct{ session *Session }
 var _ wrap.Owner = home{}
 
 func (h home) Close(inner driver.Conn) error {
+	h.session.goodbye.Store(true)
 	err := inner.Close()
 	h.session.adapter.sessions.closedConn(h.session)
 	return err

@@ -22,6 +22,7 @@ type Session struct {
 	leaving atomic.Bool // told to go
 	pooled  atomic.Bool // database/sql has it
 	cut     atomic.Bool // closed under its user, and counted
+	goodbye atomic.Bool // whoever had the connection has closed it
 	conn    driver.Conn // the driver's own; set before anybody else sees the session
 
 	place  place         // guarded by the registry's lock
