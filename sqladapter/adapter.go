@@ -130,6 +130,13 @@ func (a *adapter) tell(e rekey.Event) {
 	}
 }
 
+// warn tells of what the driver has to say of its configuration. No other event has been told yet.
+func (a *adapter) warn() {
+	for _, w := range a.config.Driver.Warnings {
+		a.tell(w)
+	}
+}
+
 // sessionEnded is called when a session is gone.
 func (a *adapter) sessionEnded() {
 	a.reports.Kick()

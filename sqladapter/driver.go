@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 
+	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
 )
@@ -48,6 +49,10 @@ type Driver struct {
 	// driver must then call Session.Reused in ResetSession, and Session.Failed for errors of the server, and dial
 	// with [Counted]. Defaults to none.
 	SessionOf func(conn driver.Conn) *Session
+
+	// Warnings are told as events when a DB begins: what will hurt some day in the configuration that the driver was
+	// made of. Defaults to none.
+	Warnings []rekey.WarningEvent
 }
 
 // native reports whether database/sql gets the driver's own connections.

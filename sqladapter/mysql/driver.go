@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/rekeyhq/rekey/internal/trust"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/sqladapter"
 )
@@ -20,6 +21,12 @@ import (
 // A new login is verified by [Grants]. An account that is gone is found by SHOW GRANTS, after a statement has failed for
 // want of a privilege; where rights come from the database as a whole or from a role, statements go on working after the
 // account was dropped, and nothing tells.
+//
+// The driver gives the password, in a form that can be read, to a server that asks for it by caching_sha2_password or
+// sha256_password. Where config permits a server that is not verified, or methods that give more away, there is a warning.
+//
+// A statement whose context has ended, or whose connection is closed under its user, is ended on the server by KILL CONNECTION,
+// over a connection of the same account; the driver itself would only close its socket.
 func New(config *mysql.Config) sqladapter.Driver {
 	config = config.Clone()
 	return sqladapter.Driver{
@@ -27,6 +34,7 @@ func New(config *mysql.Config) sqladapter.Driver {
 		Classify:  Classify,
 		Probe:     Grants{},
 		RoleGone:  roleGone,
+		Warnings:  warnings(config),
 	}
 }
 
@@ -34,8 +42,11 @@ func New(config *mysql.Config) sqladapter.Driver {
 func connector(config *mysql.Config, c source.Credential) (driver.Connector, error) {
 	config = config.Clone()
 	config.User, config.Passwd = c.Username, c.Password.Reveal()
+	if config.Net == "unix" && (c.Host != "" || c.Port != 0) {
+		return nil, source.Permanent(trust.NotFromSocket(c.Host, c.Port, c.Database))
+	}
 	redirect(config, c)
-	config.DialFunc = sqladapter.Counted(config.DialFunc)
+	config.DialFunc = sqladapter.Counted(watching(config))
 	return mysql.NewConnector(config)
 }
 
