@@ -114,14 +114,6 @@ func TestUncounted(t *testing.T) {
 	}
 }
 
-// planted is a password that must appear nowhere. What masks passwords may stop at a special character, so both ends are
-// looked for.
-const (
-	plantedHead = "Pl4ntedHead"
-	plantedTail = "pl4ntedtail"
-	planted     = plantedHead + ` /@:?#%&=+'"\<>{}` + plantedTail
-)
-
 // leaky is a driver whose errors repeat the connection string.
 type leaky struct{}
 
