@@ -29,7 +29,8 @@ type generation struct {
 	conns      int         // sessions made, or being made, with it
 	superseded time.Time   // when the next generation was adopted; zero: it is the one in use
 	cancelled  int         // connections closed under their users
-	drained    bool        // told to the engine
+	drained    bool        // not waited for
+	told       bool        // that it has drained, to the engine
 	heir       *generation // same login, newer password: sessions being made will belong to it
 }
 

@@ -41,7 +41,7 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 		if g.backing != b {
 			return nil, errMoved // the login is for another pgxpool, with another configuration perhaps
 		}
-		if !place.take() {
+		if g.useless() || !place.take() { // the engine is about to hear of the former
 			select {
 			case <-time.After(placePause):
 				continue

@@ -201,8 +201,10 @@ func (r *registry) takeDrained() []drainState {
 	rest := r.old[:0:0]
 	for _, g := range r.old {
 		if g.conns == 0 {
-			g.drained = true
-			drained = append(drained, drainStateOf(g))
+			if g.drained = true; !g.told {
+				drained = append(drained, drainStateOf(g))
+			}
+			g.told = true
 		} else {
 			rest = append(rest, g)
 		}

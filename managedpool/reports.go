@@ -16,8 +16,8 @@ type reports struct {
 	pool *Pool
 
 	mu       sync.Mutex // guards the fields below
-	distrust *distrust
-	ask      bool // the source for another login
+	distrust []distrust // a generation at most once
+	ask      bool       // the source for another login
 	warnings []rekey.WarningEvent
 }
 
@@ -36,7 +36,7 @@ func newReports(p *Pool) *reports {
 // revoked reports a generation whose role has lost everything.
 func (r *reports) revoked(g *generation, err *rekey.VerifyError) {
 	r.mu.Lock()
-	r.distrust = &distrust{g, err}
+	r.distrust = append(r.distrust, distrust{g, err})
 	r.mu.Unlock()
 	r.Kick()
 }
@@ -64,7 +64,7 @@ func (r *reports) disabled() {
 // deliver tells what there is to tell: a revoked role, warnings, generations that have no session left, and hand-overs.
 func (r *reports) deliver() {
 	r.mu.Lock()
-	d, ask, warnings := r.distrust, r.ask, r.warnings
+	revoked, ask, warnings := r.distrust, r.ask, r.warnings
 	r.distrust, r.ask, r.warnings = nil, false, nil
 	r.mu.Unlock()
 	if ask {
@@ -73,8 +73,10 @@ func (r *reports) deliver() {
 	for _, w := range warnings {
 		r.pool.engine.Tell(w)
 	}
-	if d != nil && d.generation == r.pool.current() {
-		r.pool.engine.Revoked(d.generation.snapshot.Load(), d.err)
+	for _, d := range revoked {
+		if d.generation == r.pool.current() {
+			r.pool.engine.Revoked(d.generation.snapshot.Load(), d.err)
+		}
 	}
 	r.tellHandOvers()
 	for _, d := range r.pool.sessions.takeDrained() {

@@ -27,7 +27,7 @@ func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 	if g.useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' {
 		return
 	}
-	if !p.roleCheck.Begin() {
+	if !p.roleCheck.Begin(context.Background()) {
 		if !g.useless() {
 			p.sessions.suspected(s)
 		}
@@ -56,7 +56,9 @@ func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 
 // revoked keeps callers from the connections of g, and has the engine look for another login.
 func (p *Pool) revoked(g *generation, err *rekey.VerifyError) {
-	g.dead.Store(true)
+	if g.dead.Swap(true) {
+		return // which is told already
+	}
 	p.sessions.look()
 	p.reports.revoked(g, err)
 }

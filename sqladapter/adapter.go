@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rekeyhq/rekey"
@@ -35,7 +34,7 @@ type adapter struct {
 	verifiedMu sync.Mutex // guards verified
 	verified   *verified
 
-	wanted atomic.Bool // the next connection to come home shall make room for a verification
+	makesRoom *permit // for a connection that comes home, to make room for a verification
 
 	closing *closing
 }
@@ -46,7 +45,7 @@ const roleCheckInterval = 100 * time.Millisecond
 
 // newAdapter makes the parts and connects nothing.
 func newAdapter(config Config) (*adapter, error) {
-	a := &adapter{config: config.withDefaults(), checks: gate.New(roleCheckInterval), closing: newClosing()}
+	a := &adapter{config: config.withDefaults(), checks: gate.New(roleCheckInterval), makesRoom: newPermit(), closing: newClosing()}
 	if err := a.config.validate(); err != nil {
 		return nil, err
 	}

@@ -97,9 +97,14 @@ func (a *adapter) end() {
 		defer close(closed)
 		a.db.Close()
 	}()
-	a.handover.stop()
-	a.pings.Stop()
+	stopped := make(chan struct{})
+	go func() { // which may wait for such a goodbye, too
+		defer close(stopped)
+		a.handover.stop()
+		a.pings.Stop()
+	}()
 	abandoned := a.awaitSessions()
+	<-stopped
 	<-closed
 	a.ends.Stop()
 	a.reports.Stop()

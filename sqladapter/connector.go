@@ -94,7 +94,9 @@ func (a *adapter) spareInPlace() *Session {
 		a.places.release(poolPlace)
 		return nil
 	}
-	a.sessions.adopt(s)
+	if !a.sessions.adopt(s) {
+		return nil // it ended meanwhile
+	}
 	return s
 }
 
@@ -114,7 +116,7 @@ func (a *adapter) connect(ctx context.Context) (*Session, error) {
 		if _, err := a.engine.Login(hold); err != nil {
 			return nil, err
 		}
-		if !a.places.tryPool() {
+		if a.current().useless() || !a.places.tryPool() { // the engine is about to hear of the former
 			if err := a.awaitPlace(hold); err != nil {
 				return nil, err
 			}
@@ -147,7 +149,7 @@ func (a *adapter) awaitPlace(hold context.Context) error {
 	case <-a.closing.dials.Done():
 		return rekey.ErrClosed
 	case <-hold.Done():
-		return fmt.Errorf("sqladapter: no place within Config.MaxOpenConns: %w", hold.Err())
+		return fmt.Errorf("sqladapter: no place within Config.MaxOpenConns, or no login that works: %w", hold.Err())
 	}
 }
 

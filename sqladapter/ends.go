@@ -22,8 +22,12 @@ const (
 	// warnAfter is how long connections may stay in use before somebody had better know.
 	warnAfter = time.Minute
 
-	// leavePause is the wait between two looks for connections that cannot wait for their turn.
-	leavePause = 20 * time.Millisecond
+	// manyTurns is how often the adapter queues for each connection of a saturated pool while those that come home are of
+	// no use to callers: a caller who is given three of them in a row fails, and the turns are drawn by lot.
+	manyTurns = 16
+
+	// queueTime is what the adapter gets to queue before connections are cut off.
+	queueTime = 2 * time.Millisecond
 )
 
 // ends closes the connections that cannot wait for a hand-over: whose credential comes to its end, whose role is
@@ -41,23 +45,55 @@ func newEnds(a *adapter) *ends {
 
 // enforce goes on while there is an end to wait for.
 func (e *ends) enforce() {
-	for e.Ctx.Err() == nil {
-		next := e.closeEnded()
-		next = earlier(next, e.lookAtAge())
-		if e.dropLeaving() {
-			next = earlier(next, time.Now().Add(leavePause))
-		}
-		if next.IsZero() {
+	for looks := 0; e.Ctx.Err() == nil; looks++ {
+		again, kicked := e.look(looks)
+		if !again {
 			return
 		}
-		e.PauseUntil(next)
+		if kicked {
+			looks = -1
+		}
 	}
 }
 
-// closeEnded closes what must be gone by now, connections in use included, and returns the next time at which
-// something must; zero: never.
-func (e *ends) closeEnded() time.Time {
-	var next time.Time
+// look closes what must go, and waits for the next end. looks counts those before it since something has changed.
+func (e *ends) look(looks int) (again, kicked bool) {
+	due, next := e.due()
+	turned, soon := e.lookAtAge()
+	if turned {
+		looks = 0
+	}
+	defer e.watchReturning(len(due) > 0)()
+	for _, g := range due {
+		e.closeAll(g)
+	}
+	next = earlier(next, soon)
+	if !e.dropLeaving(looks) && next.IsZero() {
+		return false, false
+	}
+	return true, e.PauseUntil(next) || turned
+}
+
+// watchReturning closes connections that cannot wait for their turn as they come home, where they cannot be turned away,
+// until it is stopped. Where some are about to be cut off it is in the queue before those are.
+func (e *ends) watchReturning(cuts bool) (stop func()) {
+	leaves := func(s *Session) bool { return s.generation.Load().leaves() }
+	switch size := e.adapter.config.MaxOpenConns; {
+	case cuts:
+		stop = e.adapter.closeReturning(e.Ctx, manyTurns*size, leaves)
+		e.Pause(queueTime)
+		return stop
+	case e.adapter.sessions.any((*generation).useless):
+		return e.adapter.closeReturning(e.Ctx, manyTurns*size, leaves)
+	case e.adapter.sessions.any((*generation).leaves):
+		return e.adapter.closeReturning(e.Ctx, size, leaves)
+	}
+	return func() {}
+}
+
+// due returns the generations whose connections must be gone by now, those in use included, and the next time at which
+// there is one; zero: never.
+func (e *ends) due() (due []*generation, next time.Time) {
 	now := time.Now()
 	for _, g := range e.adapter.sessions.endings(e.adapter.config.DrainTimeout) {
 		mine := !g.inUse || g.generation.ended.Load() || e.adapter.closing.begun.Load() // else the engine's to call
@@ -66,11 +102,10 @@ func (e *ends) closeEnded() time.Time {
 		case now.Before(g.deadline.Round(0)) && !g.generation.ended.Load():
 			next = earlier(next, g.deadline)
 		default:
-			e.closeAll(g.generation)
-			next = earlier(next, now.Add(leavePause)) // for logins that were under way
+			due = append(due, g.generation)
 		}
 	}
-	return next
+	return due, next
 }
 
 // closeAll closes every connection of g: the idle ones first, then, cancelled, those in use.
@@ -84,46 +119,49 @@ func (e *ends) closeAll(g *generation) {
 	e.adapter.cutOffAll(g)
 }
 
-// dropLeaving closes every idle connection that cannot wait for its turn, and reports whether there are
-// connections that cannot.
-func (e *ends) dropLeaving() (any bool) {
-	for _, g := range e.adapter.sessions.endings(0) {
-		any = any || g.generation.leaves()
+// dropLeaving closes every idle connection that cannot wait for its turn, and reports whether somebody has to look again: a
+// second time for what was on its way home the first time, and for as long as there are any where they are not turned away.
+func (e *ends) dropLeaving(looks int) (again bool) {
+	if !e.adapter.sessions.any((*generation).leaves) || looks > 1 && !e.adapter.config.Driver.native() {
+		return false
 	}
-	if any {
-		leaves := func(s *Session) bool { return s.generation.Load().leaves() }
-		e.adapter.closeIdle(leaves)
-		if e.adapter.config.Driver.native() {
-			ctx, cancel := context.WithTimeout(e.Ctx, turnPause)
-			e.adapter.closeReturning(ctx, e.adapter.config.MaxOpenConns, leaves)
-			cancel()
-		}
-		e.adapter.handover.Kick()
-	}
-	return any
+	e.adapter.closeIdle(func(s *Session) bool { return s.generation.Load().leaves() })
+	e.adapter.handover.Kick()
+	return true
 }
 
 // lookAtAge ends the pace for generations whose hand-over takes too long: the issuer may be about to end their logins. Of
-// those that take very long it warns. It returns when to look next.
-func (e *ends) lookAtAge() (next time.Time) {
-	patience := patienceBase + time.Duration(e.adapter.config.MaxOpenConns)*patiencePerConn
+// those that take very long it warns. It reports whether there is a new one of the former, and when to look next.
+func (e *ends) lookAtAge() (turned bool, next time.Time) {
 	for _, d := range e.adapter.sessions.draining() {
-		g, age := d.generation, time.Since(d.superseded)
+		g, age, patience := d.generation, time.Since(d.superseded), e.patience(d)
 		switch {
-		case age < patience:
-			next = earlier(next, d.superseded.Add(patience))
-			continue
-		case !g.late.Swap(true):
-			e.adapter.sessions.look()
-		case age >= warnAfter && !g.warned:
+		case g.late.Load() && (age < warnAfter || g.warned):
+		case g.late.Load():
 			g.warned = true
 			e.adapter.reports.inUse(d)
+		case age < patience:
+			next = earlier(next, d.superseded.Add(patience))
+		default:
+			g.late.Store(true)
+			e.adapter.sessions.look()
+			turned = true
 		}
-		if !g.warned {
+		if g.late.Load() && !g.warned {
 			next = earlier(next, d.superseded.Add(warnAfter))
 		}
 	}
-	return next
+	return turned, next
+}
+
+// patience is how long a hand-over may keep its pace. Half of the time to the old login's end is left for connections to
+// come home: those that are in use then are cut off.
+func (e *ends) patience(d drainState) time.Duration {
+	patience := patienceBase + time.Duration(e.adapter.config.MaxOpenConns)*patiencePerConn
+	if deadline := e.adapter.sessions.deadlineOf(d.generation, e.adapter.config.DrainTimeout); !deadline.IsZero() {
+		patience = min(patience, deadline.Sub(d.superseded)/2)
+	}
+	return patience
 }
 
 // earlier returns the earlier of two times, of which the zero one is never.

@@ -3,7 +3,7 @@ package sqladapter
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"time"
 )
 
 // errand is the context with which the adapter itself asks its *sql.DB for a connection. It travels to the connector and
@@ -11,32 +11,13 @@ import (
 type errand struct {
 	context.Context
 	adopts bool // a connection may be made of the spare session
-	waits  bool // for one that comes home
-	asked  atomic.Int32
 }
 
 // errNoIdle is what an errand gets when there is no idle connection.
 var errNoIdle = errors.New("sqladapter: no idle connection")
 
-// closedChan is the Done channel of an errand that does not wait.
-var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
-
-// Done makes an errand fail where a caller would queue for a connection. database/sql asks once whether the context has
-// ended before it looks for an idle connection, and once more when it has found none.
-func (e *errand) Done() <-chan struct{} {
-	if e.waits || e.asked.Add(1) == 1 {
-		return e.Context.Done()
-	}
-	return closedChan
-}
-
-// Err says why Done is closed.
-func (e *errand) Err() error {
-	if err := e.Context.Err(); err != nil || e.waits || e.asked.Load() < 2 {
-		return err
-	}
-	return errNoIdle
-}
+// idleWait bounds the time for which an errand queues with callers, where one of them was faster.
+const idleWait = time.Millisecond
 
 type errandKey struct{}
 

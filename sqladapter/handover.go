@@ -3,7 +3,6 @@ package sqladapter
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/worker"
@@ -13,10 +12,8 @@ import (
 const (
 	// fillPause is what a waiting caller needs to adopt a spare session once there is a place for it.
 	fillPause = 5 * time.Millisecond
-	// lookPause is the wait between two looks for an old connection that has come home.
+	// lookPause is the wait for a place that a verification has.
 	lookPause = 10 * time.Millisecond
-	// turnPause is how long connections that come home are waited for at a time.
-	turnPause = 50 * time.Millisecond
 	// spareTimeout bounds the login of a spare session.
 	spareTimeout = 5 * time.Second
 	// dialPause is the wait after a connection could not be made for a reason that is not the login.
@@ -33,8 +30,7 @@ type handover struct {
 	adapter *adapter
 	spare   spare
 
-	allowed atomic.Bool   // the next connection of an old generation to come home may go
-	went    chan *Session // one of them went
+	departs *permit // for the next connection of an old generation that comes home
 
 	// The rest belongs to the worker.
 
@@ -43,7 +39,7 @@ type handover struct {
 }
 
 func newHandover(a *adapter) *handover {
-	h := &handover{adapter: a, went: make(chan *Session, 1)}
+	h := &handover{adapter: a, departs: newPermit()}
 	h.Worker = worker.New(h.replace)
 	return h
 }
@@ -143,7 +139,7 @@ func (h *handover) letOneGo() {
 
 // oneGone lets one old connection go, and waits until it is gone from the server; nil if none went.
 func (h *handover) oneGone() *Session {
-	gone := h.closeOneOld()
+	gone := h.adapter.closeOneIdle(h.isOld)
 	if gone == nil {
 		gone = h.letNextGo()
 	}
@@ -153,57 +149,43 @@ func (h *handover) oneGone() *Session {
 	return gone
 }
 
-// closeOneOld closes one idle connection of an old generation, and returns its session; nil if there is none.
-func (h *handover) closeOneOld() *Session {
-	return h.adapter.closeOneIdle(h.isOld)
-}
-
 func (h *handover) isOld(s *Session) bool { return s.generation.Load() != h.adapter.current() }
 
 // mayGo reports whether s, which comes home, may be closed: it is of an old generation, and the hand-over waits for one
 // to go.
-func (h *handover) mayGo(s *Session) bool {
-	if !h.isOld(s) || !h.allowed.CompareAndSwap(true, false) {
-		return false
-	}
-	h.went <- s // there is room: allowed is set once for each that is taken out
-	return true
-}
+func (h *handover) mayGo(s *Session) bool { return h.isOld(s) && h.departs.use(s) }
 
 // letNextGo lets the next old connection that comes home go, and returns its session; nil if something else happens
 // first. A spare that grows old meanwhile is given up, and no other is made in vain: the connect that follows
 // logs in by itself.
 func (h *handover) letNextGo() *Session {
-	h.allowed.Store(true)
-	timer := time.NewTimer(h.takeTurns())
-	defer timer.Stop()
+	h.departs.give()
+	if h.adapter.closeIdle(h.mayGo) > 0 { // it came home before it was allowed to go
+		return h.departs.takeBack()
+	}
+	defer h.watchReturning()()
+	limit := time.NewTimer(spareLife)
+	defer limit.Stop()
 	select {
-	case gone := <-h.went:
+	case gone := <-h.departs.used:
 		return gone
-	case <-timer.C:
+	case <-limit.C:
+		h.vain = h.adapter.current()
+		h.dropSpare()
 	case <-h.Wake:
 	case <-h.Ctx.Done():
 	}
-	if h.spare.old() {
-		h.vain = h.adapter.current()
-		h.dropSpare()
-	}
-	if h.allowed.CompareAndSwap(true, false) {
-		return nil
-	}
-	return <-h.went
+	return h.departs.takeBack()
 }
 
-// takeTurns makes an old connection go where the driver's own cannot be turned away when they come home, and returns how
-// long to wait for one that can.
-func (h *handover) takeTurns() time.Duration {
-	if !h.adapter.config.Driver.native() {
-		return lookPause
+// watchReturning waits for an old connection that cannot be turned away when it comes home, where ends does not do so.
+func (h *handover) watchReturning() (stop func()) {
+	for _, d := range h.adapter.sessions.draining() {
+		if !d.generation.leaves() {
+			return h.adapter.closeReturning(h.Ctx, h.adapter.config.MaxOpenConns, h.mayGo)
+		}
 	}
-	ctx, cancel := context.WithTimeout(h.Ctx, turnPause)
-	defer cancel()
-	h.adapter.closeReturning(ctx, 1, h.mayGo)
-	return 0
+	return func() {}
 }
 
 // fill sees to it that the spare session, if there still is one, takes the place of the one that went: a caller who
@@ -225,7 +207,7 @@ func (h *handover) fill() {
 // while one is idle, so the idle ones are held for the moment that this takes.
 func (h *handover) absorb() {
 	loans := h.adapter.borrowIdle(h.Ctx, nil)
-	l, ok := h.adapter.borrow(&errand{Context: h.Ctx, adopts: true})
+	l, ok := h.adapter.borrow(h.Ctx, true)
 	for _, other := range loans {
 		other.end()
 	}

@@ -24,7 +24,7 @@ func (h home) Close(inner driver.Conn) error {
 // Stays turns away the connections that are to go. While nothing is unusual it costs two atomic loads.
 func (h home) Stays() bool {
 	a := h.session.adapter
-	if a.sessions.attention.Load() == 0 && !a.wanted.Load() {
+	if a.sessions.attention.Load() == 0 && !a.makesRoom.given.Load() {
 		return true
 	}
 	goes := a.goes(h.session)
@@ -41,15 +41,15 @@ func (h home) Failed(err error) { h.session.Failed(err) }
 
 // goes reports whether a connection that comes home is to be closed.
 func (a *adapter) goes(s *Session) bool {
-	return a.closing.begun.Load() || a.useless(s) || s.generation.Load().leaves() || a.handover.mayGo(s) ||
-		a.wanted.CompareAndSwap(true, false)
+	return a.closing.begun.Load() || a.useless(context.Background(), s) || s.generation.Load().leaves() || a.handover.mayGo(s) ||
+		a.makesRoom.use(s)
 }
 
 // useless reports whether a connection that nobody has at this moment is of no use to callers. After an error that a
 // revoked role causes it asks the server.
-func (a *adapter) useless(s *Session) bool {
+func (a *adapter) useless(ctx context.Context, s *Session) bool {
 	if a.sessions.cleared(s) {
-		a.checkRole(s)
+		a.checkRole(ctx, s)
 	}
 	return s.leaving.Load() || s.generation.Load().useless()
 }
@@ -58,28 +58,46 @@ func (a *adapter) useless(s *Session) bool {
 const roleCheckTimeout = time.Second
 
 // checkRole asks, on a connection that has come home after an error which a revoked role causes, whether its account
-// still exists. It is one round trip; an ordinary error costs no more.
-func (a *adapter) checkRole(s *Session) {
+// still exists. It is one round trip; an ordinary error costs no more. Where the turn is another's the suspicion stays,
+// for the next time.
+func (a *adapter) checkRole(ctx context.Context, s *Session) {
 	g := s.generation.Load()
-	if a.config.Driver.RoleGone == nil || g.useless() || !a.checks.Begin() {
+	if a.config.Driver.RoleGone == nil || g.useless() {
+		return
+	}
+	if !a.checks.Begin(ctx) {
+		if !g.useless() {
+			a.sessions.suspected(s)
+		}
 		return
 	}
 	defer a.checks.End()
 	if g.useless() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), roleCheckTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roleCheckTimeout)
 	defer cancel()
 	gone, err := a.config.Driver.RoleGone(ctx, s.conn)
+	answer := a.understand(g, err)
 	if !gone {
+		if err != nil && answer.Code == "" { // not the server's: the connection is broken, or was given up within a round trip
+			s.leaving.Store(true)
+		}
 		return
 	}
-	answer := a.understand(g, err)
-	g.dead.Store(true)
-	a.sessions.look()
-	a.reports.revoked(g, &rekey.VerifyError{
+	a.revoked(g, &rekey.VerifyError{
 		Version: g.credential.Version, Class: rekey.VerifyRefused, SQLState: answer.Code, Err: revokedError{answer.Err},
 	})
+}
+
+// revoked keeps callers from the connections of g, and has the engine look for another login.
+func (a *adapter) revoked(g *generation, err *rekey.VerifyError) {
+	if g.dead.Swap(true) {
+		return // which is told already
+	}
+	a.sessions.look()
+	a.ends.Kick()
+	a.reports.revoked(g, err)
 }
 
 // revokedError says what the server's answer means.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rekeyhq/rekey/sqladapter/internal/wrap"
@@ -29,8 +28,16 @@ func (l loan) close() {
 	l.conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
-// borrow takes one connection; ok is false if there is none for e.
-func (a *adapter) borrow(e *errand) (l loan, ok bool) {
+// borrow takes one connection, or makes one of the spare session, where adopts allows that; ok is false if there is
+// none.
+func (a *adapter) borrow(ctx context.Context, adopts bool) (l loan, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, idleWait)
+	defer cancel()
+	return a.take(&errand{Context: ctx, adopts: adopts})
+}
+
+// take takes one connection for e, and queues for it as callers do.
+func (a *adapter) take(e *errand) (l loan, ok bool) {
 	conn, err := a.db.Conn(e)
 	if err != nil {
 		return loan{}, false
@@ -57,12 +64,13 @@ func (a *adapter) sessionOf(c driver.Conn) *Session {
 	return nil
 }
 
-// borrowIdle takes the idle connections, until enough says so of one.
+// borrowIdle takes the idle connections, until enough says so of one. Those that database/sql finds too old for callers
+// are closed by it on the way, and cost a try.
 func (a *adapter) borrowIdle(ctx context.Context, enough func(*Session) bool) (loans []loan) {
-	for len(loans) <= a.config.MaxOpenConns && a.db.Stats().Idle > 0 {
-		l, ok := a.borrow(&errand{Context: ctx})
+	for tries := 2 * a.config.MaxOpenConns; tries > 0 && ctx.Err() == nil && a.db.Stats().Idle > 0; tries-- {
+		l, ok := a.borrow(ctx, false)
 		if !ok {
-			return loans
+			continue
 		}
 		loans = append(loans, l)
 		if enough != nil && enough(l.session) {
@@ -74,15 +82,18 @@ func (a *adapter) borrowIdle(ctx context.Context, enough func(*Session) bool) (l
 
 // closeIdle closes those idle connections that match, and returns how many there were.
 func (a *adapter) closeIdle(match func(*Session) bool) (closed int) {
+	var gone []loan
 	for _, l := range a.borrowIdle(context.Background(), nil) {
 		if match(l.session) {
-			l.close()
-			closed++
+			gone = append(gone, l)
 		} else {
 			l.end()
 		}
 	}
-	return closed
+	for _, l := range gone { // after the others are back: saying goodbye takes a moment
+		l.close()
+	}
+	return len(gone)
 }
 
 // closeOneIdle closes the first idle connection that matches, and returns its session; nil if there is none.
@@ -91,69 +102,12 @@ func (a *adapter) closeOneIdle(match func(*Session) bool) (closed *Session) {
 	for i, l := range loans {
 		if i == len(loans)-1 && match(l.session) {
 			closed = l.session
-			defer l.close() // after the others are back: saying goodbye takes a moment
+			defer l.close() // after the others are back
 		} else {
 			l.end()
 		}
 	}
 	return closed
-}
-
-// closeReturning waits for connections to come home as callers do, and closes those that goes names: most of them, or as
-// many as come until ctx ends. It is for drivers whose connections cannot be turned away when they come home. In a pool that
-// has none idle it queues several times, because there the turns are drawn by lot.
-func (a *adapter) closeReturning(ctx context.Context, most int, goes func(*Session) bool) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var left atomic.Int32
-	left.Store(int32(most))
-	closeOne := func() {
-		l, ok := a.borrow(&errand{Context: ctx, waits: true})
-		switch {
-		case !ok:
-		case !goes(l.session):
-			l.end()
-		default:
-			if left.Add(-1) <= 0 {
-				cancel()
-			}
-			l.close()
-		}
-	}
-	var turns sync.WaitGroup
-	for range a.config.MaxOpenConns {
-		turns.Go(func() {
-			for ctx.Err() == nil && a.saturated() {
-				closeOne()
-			}
-		})
-	}
-	for ctx.Err() == nil {
-		closeOne()
-		if !a.saturated() {
-			pause(ctx, returnPause)
-		}
-	}
-	turns.Wait()
-}
-
-// returnPause is the wait between two looks at a pool that is not saturated.
-const returnPause = 2 * time.Millisecond
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// saturated reports whether connections go from one caller to the next, and are never idle.
-func (a *adapter) saturated() bool {
-	stats := a.db.Stats()
-	return stats.Idle == 0 && stats.OpenConnections >= stats.MaxOpenConnections
 }
 
 // pingTimeout bounds the look at an idle connection after others were killed.

@@ -34,9 +34,6 @@ func newPlaces(size, headroom int) *places {
 // shared reports whether there is no headroom.
 func (p *places) shared() bool { return p.head == nil }
 
-// full reports whether the pool has no place left.
-func (p *places) full() bool { return len(p.pool) == cap(p.pool) }
-
 // tryPool takes one of the pool's places, if one is free.
 func (p *places) tryPool() bool { return p.claims.Load() == 0 && try(p.pool) }
 

@@ -68,16 +68,18 @@ func (r *registry) end(s *Session) {
 	}
 }
 
-// adopt gives a session of the headroom the place of the pool's that the caller has taken.
-func (r *registry) adopt(s *Session) {
+// adopt gives a session of the headroom the place of the pool's that the caller has taken, and reports whether it is
+// still there.
+func (r *registry) adopt(s *Session) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.sessions[s]; !known {
 		r.places.release(poolPlace)
-		return
+		return false
 	}
 	r.places.release(s.place)
 	s.place = poolPlace
+	return true
 }
 
 // publish makes next the generation in use. Where only the password has changed, sessions of the same login
@@ -188,8 +190,10 @@ func (r *registry) takeDrained() []drainState {
 	rest := r.old[:0:0]
 	for _, g := range r.old {
 		if g.conns == 0 {
-			g.drained = true
-			drained = append(drained, drainStateOf(g))
+			if g.drained = true; !g.told {
+				drained = append(drained, drainStateOf(g))
+			}
+			g.told = true
 		} else {
 			rest = append(rest, g)
 		}
@@ -232,6 +236,23 @@ func (r *registry) endings(drainTimeout time.Duration) []ending {
 		out = append(out, ending{c, c.deadline(drainTimeout), true})
 	}
 	return out
+}
+
+// any reports whether a generation with sessions matches.
+func (r *registry) any(match func(*generation) bool) bool {
+	for _, e := range r.endings(0) {
+		if match(e.generation) {
+			return true
+		}
+	}
+	return false
+}
+
+// deadlineOf returns when g's connections must be gone.
+func (r *registry) deadlineOf(g *generation, drainTimeout time.Duration) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return g.deadline(drainTimeout)
 }
 
 // attach gives a session its socket. An attempt on another host replaces the one before.

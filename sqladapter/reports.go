@@ -16,7 +16,7 @@ type reports struct {
 	adapter *adapter
 
 	mu       sync.Mutex // guards the fields below
-	distrust *distrust
+	distrust []distrust // a generation at most once
 	warnings []rekey.WarningEvent
 }
 
@@ -35,7 +35,7 @@ func newReports(a *adapter) *reports {
 // revoked reports a generation whose role has lost everything.
 func (r *reports) revoked(g *generation, err *rekey.VerifyError) {
 	r.mu.Lock()
-	r.distrust = &distrust{g, err}
+	r.distrust = append(r.distrust, distrust{g, err})
 	r.mu.Unlock()
 	r.Kick()
 }
@@ -55,14 +55,16 @@ func (r *reports) inUse(d drainState) {
 // deliver tells what there is to tell: a revoked role, warnings, and generations that have no session left.
 func (r *reports) deliver() {
 	r.mu.Lock()
-	d, warnings := r.distrust, r.warnings
+	revoked, warnings := r.distrust, r.warnings
 	r.distrust, r.warnings = nil, nil
 	r.mu.Unlock()
 	for _, w := range warnings {
 		r.adapter.engine.Tell(w)
 	}
-	if d != nil && d.generation == r.adapter.current() {
-		r.adapter.engine.Revoked(d.generation.snapshot.Load(), d.err)
+	for _, d := range revoked {
+		if d.generation == r.adapter.current() {
+			r.adapter.engine.Revoked(d.generation.snapshot.Load(), d.err)
+		}
 	}
 	for _, d := range r.adapter.sessions.takeDrained() {
 		if g := d.generation.snapshot.Load(); g != nil {

@@ -3,6 +3,7 @@ package sqladapter
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -23,7 +24,10 @@ type Session struct {
 	pooled  atomic.Bool // database/sql has it
 	cut     atomic.Bool // closed under its user, and counted
 	goodbye atomic.Bool // whoever had the connection has closed it
-	conn    driver.Conn // the driver's own; set before anybody else sees the session
+
+	usedAt atomic.Int64 // when a caller has begun to use it, in Unix nanoseconds
+
+	conn driver.Conn // the driver's own; set before anybody else sees the session
 
 	place  place         // guarded by the registry's lock
 	closed chan struct{} // closed when the registry forgets the session
@@ -84,16 +88,34 @@ func (s *Session) Failed(err error) {
 	}
 }
 
-// Reused is for a driver's ResetSession: it returns driver.ErrBadConn for a connection that must not be used once more.
+// Reused is for a driver's ResetSession: for a connection that must not be used once more it returns an error that is
+// driver.ErrBadConn and says why.
 func (s *Session) Reused(ctx context.Context) error {
-	if s == nil || s.adapter.sessions.attention.Load() == 0 || errandOf(ctx) != nil {
+	if s == nil || errandOf(ctx) != nil {
 		return nil
 	}
-	if s.adapter.useless(s) {
+	s.usedAt.Store(time.Now().UnixNano())
+	if s.adapter.sessions.attention.Load() != 0 && s.adapter.useless(ctx, s) {
 		s.leaving.Store(true)
-		return driver.ErrBadConn
+		return errUseless
 	}
 	return nil
+}
+
+// errUseless makes database/sql close a connection and try another.
+var errUseless = fmt.Errorf("sqladapter: the login of an open connection has ended: %w", driver.ErrBadConn)
+
+// Idle returns for how long no caller has begun to use the connection, and zero where that is not known. The looks of the
+// adapter's own do not count, as they do where a driver measures that in ResetSession.
+func (s *Session) Idle() time.Duration {
+	if s == nil {
+		return 0
+	}
+	used := s.usedAt.Load()
+	if used == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, used))
 }
 
 // Errand reports whether ctx is that of a look of the adapter's own at an idle connection, which need not be pinged.

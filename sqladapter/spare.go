@@ -28,7 +28,9 @@ func (p *spare) put(s *Session) (before *Session) {
 	if p.closed {
 		return s
 	}
-	before = p.session
+	if before = p.session; before != nil {
+		close(p.gone)
+	}
 	p.session, p.since, p.gone = s, time.Now(), make(chan struct{})
 	return before
 }
@@ -54,6 +56,9 @@ func (p *spare) taken() <-chan struct{} {
 	}
 	return p.gone
 }
+
+// closedChan is closed.
+var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 func (p *spare) filled() bool {
 	p.mu.Lock()

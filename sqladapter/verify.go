@@ -68,14 +68,11 @@ func isFull(err error) bool {
 	return ok
 }
 
-// giveUpIdle closes one idle connection, to make room for another, and reports whether there was one.
-func (a *adapter) giveUpIdle() bool {
-	gone := a.closeOneIdle(func(*Session) bool { return true })
-	if gone == nil {
-		return false
+// giveUpIdle closes one idle connection, to make room for another on a full server.
+func (a *adapter) giveUpIdle() {
+	if gone := a.closeOneIdle(func(*Session) bool { return true }); gone != nil {
+		gone.await()
 	}
-	gone.await()
-	return true
 }
 
 // verify is one try. The session that it returns is nil if it cannot be used any further.
@@ -116,44 +113,38 @@ func (a *adapter) extraPlace(ctx context.Context) (place, error) {
 	return kind, nil
 }
 
-// roomOfPool takes the place of one connection: of an idle one, or else of the next to come home. No second one goes as long
-// as the first may still be on its way off the server.
+// roomOfPool takes the place of one connection: of an idle one, or of the next to come home. Where a hand-over has been
+// faster it is the place of another.
 func (a *adapter) roomOfPool(ctx context.Context) (place, error) {
 	defer a.places.claim()()
 	for {
-		if kind, ok := a.places.tryExtra(); ok {
-			return kind, nil
-		}
-		if !a.giveUpIdle() && !a.giveUpReturning(ctx) {
-			return noPlace, fmt.Errorf("sqladapter: no place within Config.MaxOpenConns for a verification: %w", ctx.Err())
-		}
-		turn, cancel := context.WithTimeout(ctx, 2*socket.LingerTimeout)
-		kind, err := a.places.extra(turn)
-		cancel()
+		kind, err := a.oneMakesRoom(ctx)
 		if err == nil {
 			return kind, nil
+		}
+		if ctx.Err() != nil {
+			return noPlace, fmt.Errorf("sqladapter: no place within Config.MaxOpenConns for a verification: %w", ctx.Err())
 		}
 	}
 }
 
-// giveUpReturning waits for a connection to come home and makes it go, or for a place that becomes free by itself. It
-// reports false when ctx ends first.
-func (a *adapter) giveUpReturning(ctx context.Context) bool {
-	a.wanted.Store(true)
-	defer a.wanted.Store(false)
-	for a.wanted.Load() && a.places.full() {
-		if a.config.Driver.native() {
-			turn, cancel := context.WithTimeout(ctx, turnPause)
-			a.closeReturning(turn, 1, func(*Session) bool { return a.wanted.CompareAndSwap(true, false) })
-			cancel()
-		}
-		pause(ctx, lookPause)
-		if ctx.Err() != nil {
-			return false
-		}
+// oneMakesRoom lets one connection go, and waits for its place.
+func (a *adapter) oneMakesRoom(ctx context.Context) (place, error) {
+	if kind, ok := a.places.tryExtra(); ok {
+		return kind, nil
 	}
-	return true
+	ctx, cancel := context.WithTimeout(ctx, roomWait)
+	defer cancel()
+	a.makesRoom.give()
+	defer a.makesRoom.takeBack()
+	if a.closeIdle(a.makesRoom.use) == 0 {
+		defer a.closeReturning(ctx, a.config.MaxOpenConns, a.makesRoom.use)()
+	}
+	return a.places.extra(ctx)
 }
+
+// roomWait is how long one connection's place is waited for: longer than a session needs to end.
+const roomWait = 2 * socket.LingerTimeout
 
 // examine asks the probe, and leaves the session as if nothing had happened on it, if the driver can do that.
 func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse *refresh.Generation) (clean bool, err error) {

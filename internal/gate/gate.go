@@ -2,6 +2,7 @@
 package gate
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -19,8 +20,8 @@ type Gate struct {
 func New(interval time.Duration) *Gate { return &Gate{interval: interval} }
 
 // Begin reports whether the caller shall make a check, who then calls End. While somebody else makes one it waits for
-// the end of that, and reports false.
-func (g *Gate) Begin() bool {
+// the end of that, or of ctx, and reports false.
+func (g *Gate) Begin(ctx context.Context) bool {
 	g.mu.Lock()
 	running := g.running
 	mine := running == nil && g.due()
@@ -29,7 +30,10 @@ func (g *Gate) Begin() bool {
 	}
 	g.mu.Unlock()
 	if running != nil {
-		<-running
+		select {
+		case <-running:
+		case <-ctx.Done():
+		}
 	}
 	return mine
 }

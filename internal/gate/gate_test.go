@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,11 +15,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(time.Second)
-		if !g.Begin() {
+		if !g.Begin(t.Context()) {
 			t.Fatal("the first was not admitted")
 		}
 		waited := make(chan bool)
-		go func() { waited <- g.Begin() }()
+		go func() { waited <- g.Begin(t.Context()) }()
 		synctest.Wait()
 		select {
 		case <-waited:
@@ -29,12 +30,17 @@ func TestGate(t *testing.T) {
 		if <-waited {
 			t.Error("the second was admitted as well")
 		}
-		if g.Begin() {
+		if g.Begin(t.Context()) {
 			t.Error("admitted within the interval")
 		}
 		time.Sleep(time.Second)
-		if !g.Begin() {
+		if !g.Begin(t.Context()) {
 			t.Error("not admitted after the interval")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if g.Begin(ctx) || ctx.Err() == nil {
+			t.Error("a caller waited beyond the end of his context, or not at all")
 		}
 		g.End()
 	})

@@ -180,7 +180,7 @@ func (e *Engine) Drained(g *Generation, cancelled int, took time.Duration) {
 	}
 }
 
-// Ask asks the source now, and waits for nothing.
+// Ask asks the source now. It does not wait for the answer.
 func (e *Engine) Ask() { e.post(ask{force: true, fresh: true}, false) }
 
 // Refresh asks the source now and waits until the refresh has come to an end.

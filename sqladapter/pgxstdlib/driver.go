@@ -160,6 +160,9 @@ func (d dialect) resetSession(ctx context.Context, conn *pgx.Conn) error {
 
 // shouldPing is pgx's own rule, for callers.
 func (d dialect) shouldPing(ctx context.Context, params stdlib.ShouldPingParams) bool {
+	if s, _ := params.Conn.PgConn().CustomData()[sessionKey].(*sqladapter.Session); s != nil {
+		params.IdleDuration = max(params.IdleDuration, s.Idle())
+	}
 	switch {
 	case sqladapter.Errand(ctx):
 		return false
