@@ -9,7 +9,7 @@ import (
 	"github.com/rekeyhq/rekey/source"
 )
 
-// Driver is how an adapter uses a driver of database/sql. The packages pgxstdlib, libpq and mysql make one; for any
+// Driver is how an adapter uses a driver of database/sql. The packages pgxstdlib, libpq and mysql make one, and [DSN]; for any
 // other driver fill in Connector, and as much of the rest as there is. Its functions must be safe for concurrent use.
 type Driver struct {
 	// Connector returns what makes connections that log in with c. It is called once for each credential that is
