@@ -2,12 +2,11 @@ package managedpool
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/trust/pgtrust"
 )
 
 // SQLSTATE codes that a pool acts on.
@@ -65,10 +64,9 @@ func pgErrors(err error) []*pgconn.PgError {
 // pgconn.ConnectError and leaves out the configuration, which holds the password.
 func loginError(version string, err error) *rekey.VerifyError {
 	out := &rekey.VerifyError{Version: version, SQLState: sqlState(err), Err: withoutConfig(err)}
-	if needsScram(err) {
+	if pgtrust.NeedsScram(err) {
 		out.Class = rekey.VerifyForbidden
-		out.Err = fmt.Errorf("%w (sslmode permits a server that is not verified, so the pool asks for SCRAM: use "+
-			"sslmode=verify-full, or name the methods to allow in require_auth)", out.Err)
+		out.Err = pgtrust.Explain(out.Err)
 	}
 	switch out.SQLState {
 	case invalidPassword:
@@ -77,12 +75,6 @@ func loginError(version string, err error) *rekey.VerifyError {
 		out.Class = rekey.VerifyForbidden
 	}
 	return out
-}
-
-// needsScram reports whether a server asked for the password in a way that require_auth does not allow. pgx has no
-// type for it.
-func needsScram(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "require_auth check failed")
 }
 
 // withoutConfig returns what a pgconn.ConnectError wraps.

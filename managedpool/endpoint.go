@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rekeyhq/rekey/internal/trust"
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -120,9 +121,8 @@ func endpointOf(c source.Credential, config *pgconn.Config, rules []endpointRule
 	if e == (endpoint{config.Host, config.Port, config.Database}) {
 		return endpoint{}, nil
 	}
-	if strings.HasPrefix(config.Host, "/") && c.Host != "" {
-		return endpoint{}, fmt.Errorf("endpoint %s:%d/%s cannot be followed from a socket: the connection string says "+
-			"nothing of the TLS that the network needs", e.host, e.port, e.database)
+	if trust.Socket(config.Host) && c.Host != "" {
+		return endpoint{}, trust.NotFromSocket(e.host, e.port, e.database)
 	}
 	for _, r := range rules {
 		if r.allows(e, config.Database) {

@@ -15,6 +15,7 @@ import (
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+	"github.com/rekeyhq/rekey/internal/trust/pgtrust"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
 )
@@ -348,7 +349,7 @@ func TestWeak(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := weak(config); got != want {
+		if got := pgtrust.Weak(config); got != want {
 			t.Errorf("%s: weak is %v", dsn, got)
 		}
 	}

@@ -2,7 +2,6 @@ package managedpool
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/socket"
 	"github.com/rekeyhq/rekey/internal/standby"
+	"github.com/rekeyhq/rekey/internal/trust/pgtrust"
 )
 
 // defaultConnectTimeout is pgxpool's, for configurations that set none.
@@ -118,9 +118,7 @@ func (p *Pool) fit(config *pgconn.Config, g *generation, s *session) {
 	if config.ConnectTimeout <= 0 {
 		config.ConnectTimeout = defaultConnectTimeout
 	}
-	if config.RequireAuth == "" && config.Password != "" && weak(config) {
-		config.RequireAuth = scramOnly
-	}
+	pgtrust.Require(config)
 	config.DialFunc = p.countingDial(config.DialFunc, s)
 	config.OnPgError = p.watchErrors(config.OnPgError, s)
 }
@@ -160,29 +158,6 @@ func (p *Pool) watchErrors(next pgconn.PgErrorHandler, s *session) pgconn.PgErro
 		}
 		return next(conn, err)
 	}
-}
-
-// scramOnly is the require_auth of servers that could be anyone: a password is never sent in clear to them.
-const scramOnly = "scram-sha-256"
-
-// weak reports whether config accepts a server that has not proved who it is.
-func weak(config *pgconn.Config) bool {
-	if unproved(config.Host, config.TLSConfig) {
-		return true
-	}
-	for _, f := range config.Fallbacks {
-		if unproved(f.Host, f.TLSConfig) {
-			return true
-		}
-	}
-	return false
-}
-
-func unproved(host string, config *tls.Config) bool {
-	if strings.HasPrefix(host, "/") {
-		return false // a socket of this machine
-	}
-	return config == nil || config.InsecureSkipVerify && config.VerifyPeerCertificate == nil
 }
 
 // refuse wraps what speaks against a credential before any login.

@@ -3,20 +3,18 @@ package managedpool_test
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/testenv"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 	"github.com/rekeyhq/rekey/internal/testenv/loadtest"
+	"github.com/rekeyhq/rekey/internal/testenv/thief"
 	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
@@ -318,9 +316,9 @@ func warnedOf(d *loadtest.Diary, field string) bool {
 // TestNoPasswordInClear: a server without TLS that asks for the password itself does not get it.
 func TestNoPasswordInClear(t *testing.T) {
 	t.Parallel()
-	thief := newThief(t)
+	server := thief.New(t)
 	login := testenv.Login{User: "u", Password: planted}
-	pool, err := managedpool.New(t.Context(), "sslmode=disable host=127.0.0.1 port="+thief.port(), newFeed(login),
+	pool, err := managedpool.New(t.Context(), "sslmode=disable host=127.0.0.1 port="+server.Port(), newFeed(login),
 		&managedpool.Options{MaxHold: 100 * time.Millisecond})
 	if err == nil {
 		pool.Close()
@@ -330,77 +328,8 @@ func TestNoPasswordInClear(t *testing.T) {
 	if !strings.Contains(err.Error(), "require_auth") {
 		t.Errorf("error is %v", err)
 	}
-	if asked, got := thief.results(); asked == 0 || got != 0 {
+	if asked, got := server.Results(); asked == 0 || got != 0 {
 		t.Errorf("asked %d times, got %d answers", asked, got)
-	}
-}
-
-// thief is a server that asks for passwords in clear.
-type thief struct {
-	listener net.Listener
-	work     sync.WaitGroup
-
-	mu         sync.Mutex // guards the rest
-	asked, got int
-}
-
-func newThief(t *testing.T) *thief {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	th := &thief{listener: listener}
-	th.work.Go(th.serve)
-	t.Cleanup(func() {
-		listener.Close()
-		th.work.Wait()
-	})
-	return th
-}
-
-func (th *thief) port() string {
-	_, port, _ := net.SplitHostPort(th.listener.Addr().String())
-	return port
-}
-
-func (th *thief) results() (asked, got int) {
-	th.mu.Lock()
-	defer th.mu.Unlock()
-	return th.asked, th.got
-}
-
-func (th *thief) serve() {
-	for {
-		conn, err := th.listener.Accept()
-		if err != nil {
-			return
-		}
-		th.ask(conn)
-		conn.Close()
-	}
-}
-
-func (th *thief) ask(conn net.Conn) {
-	conn.SetDeadline(time.Now().Add(patience))
-	backend := pgproto3.NewBackend(conn, conn)
-	if _, err := backend.ReceiveStartupMessage(); err != nil {
-		return
-	}
-	backend.Send(&pgproto3.AuthenticationCleartextPassword{})
-	if backend.Flush() != nil {
-		return
-	}
-	th.mu.Lock()
-	th.asked++
-	th.mu.Unlock()
-	backend.SetAuthType(pgproto3.AuthTypeCleartextPassword)
-	if m, err := backend.Receive(); err == nil {
-		if _, ok := m.(*pgproto3.PasswordMessage); ok {
-			th.mu.Lock()
-			th.got++
-			th.mu.Unlock()
-		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/leasetimer"
 	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/internal/standby"
+	"github.com/rekeyhq/rekey/internal/trust/pgtrust"
 )
 
 // The methods of this file, and Verify, are what the engine drives the pool with; see refresh.Target. They are
@@ -114,12 +115,8 @@ func (p target) warnLifetime(g *refresh.Generation) {
 
 // warnWeak says once that the server is not asked to prove who it is.
 func (p *Pool) warnWeak(config *Config) {
-	if !weak(&config.ConnConfig.Config) || config.ConnConfig.RequireAuth != "" || p.warnedWeak.Swap(true) {
+	if !pgtrust.Warns(&config.ConnConfig.Config) || p.warnedWeak.Swap(true) {
 		return
 	}
-	p.tell(rekey.WarningEvent{
-		Field: "sslmode",
-		Message: "permits a server that is not verified: passwords are sent by SCRAM only (require_auth=" +
-			scramOnly + "); use sslmode=verify-full",
-	})
+	p.tell(rekey.WarningEvent{Field: pgtrust.WarningField, Message: pgtrust.Warning})
 }

@@ -83,9 +83,25 @@ func (a *adapter) newGeneration(c source.Credential) (*generation, error) {
 	}
 	made, err := a.config.Driver.Connector(c)
 	if err != nil {
-		return nil, fmt.Errorf("sqladapter: Driver.Connector: %w", err)
+		return nil, constructorError(err, c.Password.Reveal())
 	}
 	return &generation{credential: c, connector: made}, nil
+}
+
+// constructorError is what becomes of an error of Driver.Connector, which may repeat what it was given.
+func constructorError(err error, password string) error {
+	shown := fmt.Errorf("sqladapter: Driver.Connector: %w", redact(err, password, false))
+	if source.IsPermanent(err) {
+		return source.Permanent(shown)
+	}
+	return shown
+}
+
+// understand says what a server's answer to a session of g means. Its error holds no password.
+func (a *adapter) understand(g *generation, err error) Answer {
+	answer := a.config.Driver.classify(err)
+	answer.Err = redact(answer.Err, g.credential.Password.Reveal(), answer.Code != "")
+	return answer
 }
 
 // followed takes the endpoint out of a credential, or checks it.
@@ -116,6 +132,13 @@ func (a *adapter) tell(e rekey.Event) {
 	}
 }
 
+// warn tells of what the driver has to say of its configuration. No other event has been told yet.
+func (a *adapter) warn() {
+	for _, w := range a.config.Driver.Warnings {
+		a.tell(w)
+	}
+}
+
 // sessionEnded is called when a session is gone.
 func (a *adapter) sessionEnded() {
 	a.reports.Kick()
@@ -123,12 +146,13 @@ func (a *adapter) sessionEnded() {
 	a.closing.look()
 }
 
-// failed looks at an error that the server sent on a session.
+// failed looks at an error that the server sent on a session. What it sends while nobody has the session yet, at its login,
+// is looked at elsewhere.
 func (a *adapter) failed(s *Session, err error) {
-	switch a.config.Driver.classify(err).Meaning {
-	case RoleSuspect:
-		a.sessions.suspected(s)
-	case Killed:
+	switch answer := a.config.Driver.classify(err); {
+	case answer.Meaning == Killed:
 		a.pings.Kick()
+	case answer.suspects() && s.pooled.Load():
+		a.sessions.suspected(s)
 	}
 }

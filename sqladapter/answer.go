@@ -26,6 +26,9 @@ const (
 	// Killed: the session was ended by an operator or a shutdown. The idle ones are looked at.
 	Killed
 	// RoleSuspect: an account that has lost everything causes it, and so does an ordinary missing grant.
+	//
+	// PasswordRefused, LoginForbidden and AccessForbidden mean the same of a session that is logged in: a server may use one
+	// code for both.
 	RoleSuspect
 )
 
@@ -83,7 +86,7 @@ func (a Answer) loginError(version string) *rekey.VerifyError {
 // lackingError says what a failed check means for the credential.
 func (a Answer) lackingError(version string, err error) *rekey.VerifyError {
 	out := &rekey.VerifyError{Version: version, SQLState: a.Code, Err: fmt.Errorf("sqladapter: verification: %w", a.Err)}
-	if probe.Lacks(err) || a.Meaning == RoleSuspect {
+	if probe.Lacks(err) || a.suspects() {
 		out.Class = rekey.VerifyLacking
 	}
 	return out
@@ -91,3 +94,8 @@ func (a Answer) lackingError(version string, err error) *rekey.VerifyError {
 
 // distrusts reports whether a refused login of the credential in use is a reason to ask the source.
 func (a Answer) distrusts() bool { return a.Meaning == PasswordRefused || a.Meaning == LoginForbidden }
+
+// suspects reports whether the answer, on a session that is logged in, may mean that its account has lost everything.
+func (a Answer) suspects() bool {
+	return a.distrusts() || a.Meaning == AccessForbidden || a.Meaning == RoleSuspect
+}

@@ -2,16 +2,12 @@ package sqladapter_test
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/lib/pq"
 
 	"github.com/rekeyhq/rekey"
@@ -94,84 +90,6 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestRaw: pgx's own connection comes as it is, those of other drivers unwrap.
-func TestRaw(t *testing.T) {
-	eachKind(t, func(t *testing.T, k kind) {
-		r := newRig(t, k, nil)
-		conn, err := r.db.Conn(t.Context())
-		must(t, err)
-		defer conn.Close()
-		must(t, conn.Raw(func(c any) error {
-			want := map[string]string{"pgx": "*stdlib.Conn", "libpq": "*pq.conn", "mysql": "*mysql.mysqlConn"}[k.name]
-			if _, ok := c.(*stdlib.Conn); !ok {
-				c = c.(sqladapter.Conn).Unwrap()
-			}
-			if got := reflect.TypeOf(c).String(); got != want {
-				t.Errorf("it is a %s", got)
-			}
-			return nil
-		}))
-	})
-}
-
-// TestInterfaces: what database/sql gets has the optional interfaces of the driver's own connection and statement, and no
-// other but driver.Validator; rows and transactions are the driver's own.
-func TestInterfaces(t *testing.T) {
-	eachKind(t, func(t *testing.T, k kind) {
-		r := newRig(t, k, nil)
-		conn, err := r.db.Conn(t.Context())
-		must(t, err)
-		defer conn.Close()
-		must(t, conn.Raw(func(c any) error {
-			inner := c
-			if w, ok := c.(sqladapter.Conn); ok {
-				inner = w.Unwrap()
-			}
-			same(t, c, inner, connInterfaces)
-			query := "select balance from " + r.accounts + " where id = 1"
-			ours, err := c.(driver.Conn).Prepare(query)
-			must(t, err)
-			defer ours.Close()
-			theirs, err := inner.(driver.Conn).Prepare(query)
-			must(t, err)
-			defer theirs.Close()
-			same(t, ours, theirs, stmtInterfaces)
-			rows, err := c.(driver.QueryerContext).QueryContext(t.Context(), query, nil)
-			must(t, err)
-			rowsType := reflect.TypeOf(rows)
-			must(t, rows.Close())
-			rows, err = inner.(driver.QueryerContext).QueryContext(t.Context(), query, nil)
-			must(t, err)
-			if reflect.TypeOf(rows) != rowsType {
-				t.Errorf("rows are %v, the driver's %T", rowsType, rows)
-			}
-			return rows.Close()
-		}))
-	})
-}
-
-var connInterfaces = []reflect.Type{
-	reflect.TypeFor[driver.Pinger](), reflect.TypeFor[driver.ExecerContext](), reflect.TypeFor[driver.QueryerContext](),
-	reflect.TypeFor[driver.ConnPrepareContext](), reflect.TypeFor[driver.ConnBeginTx](),
-	reflect.TypeFor[driver.NamedValueChecker](), reflect.TypeFor[driver.SessionResetter](),
-}
-
-var stmtInterfaces = []reflect.Type{
-	reflect.TypeFor[driver.StmtExecContext](), reflect.TypeFor[driver.StmtQueryContext](),
-	reflect.TypeFor[driver.NamedValueChecker](),
-	//lint:ignore SA1019 a driver has it
-	reflect.TypeFor[driver.ColumnConverter](),
-}
-
-func same(t *testing.T, ours, theirs any, interfaces []reflect.Type) {
-	t.Helper()
-	for _, in := range interfaces {
-		if has, want := reflect.TypeOf(ours).Implements(in), reflect.TypeOf(theirs).Implements(in); has != want {
-			t.Errorf("%v is %v, for the driver's own %v", in, has, want)
-		}
 	}
 }
 
@@ -417,43 +335,6 @@ func TestShutdownWithLeak(t *testing.T) {
 	})
 }
 
-// TestRegister: a framework that only knows sql.Open gets a DB that follows, and closes it.
-func TestRegister(t *testing.T) {
-	eachKind(t, func(t *testing.T, k kind) {
-		var config sqladapter.Config
-		r := newRig(t, k, func(c *sqladapter.Config) { config = *c })
-		must(t, r.db.Close())
-		config.OnEvent = nil
-		name := "rekey test " + k.name
-		must(t, sqladapter.Register(name, config))
-		if _, err := sql.Open(name, "host=other"); err == nil {
-			t.Error("took a name")
-		}
-		unused, err := sql.Open(name, "")
-		must(t, err)
-		must(t, unused.Close())
-		db, err := sql.Open(name, "")
-		must(t, err)
-		var balance int64
-		stmt, err := db.Prepare("select balance from " + r.accounts + " where id = " + r.arg)
-		must(t, err)
-		must(t, stmt.QueryRow(1).Scan(&balance))
-		for range 3 {
-			old := r.rotate(t)
-			envtest.Eventually(t, patience, func() bool {
-				must(t, stmt.QueryRow(2).Scan(&balance))
-				return r.sessions(t, r.login) > 0 && r.sessions(t, old) == 0
-			}, "the new login is in use")
-			r.revoke(t, old)
-		}
-		must(t, stmt.QueryRow(3).Scan(&balance))
-		must(t, db.Close())
-		if err := db.Ping(); err == nil {
-			t.Error("it still works")
-		}
-	})
-}
-
 // TestBadConfig: what cannot be right fails at construction and names the field.
 func TestBadConfig(t *testing.T) {
 	good := sqladapter.Config{
@@ -475,23 +356,6 @@ func TestBadConfig(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-}
-
-// TestSecrets: no form of a DB, its status and its errors shows a password.
-func TestSecrets(t *testing.T) {
-	eachKind(t, func(t *testing.T, k kind) {
-		r := newRig(t, k, nil)
-		bad := credential(r.login)
-		bad.Version, bad.Password = "other", source.NewSecret("sesame-open")
-		r.source.Rotate(bad)
-		envtest.Eventually(t, patience, func() bool { return r.db.Status().LastError != "" }, "refused")
-		shown := fmt.Sprintf("%v %+v %#v %s %v", r.db, r.db, r.db, r.db.Status().LastError, r.diary)
-		for _, secret := range []string{r.login.Password, "sesame-open"} {
-			if strings.Contains(shown, secret) {
-				t.Errorf("a password is shown in %s", shown)
-			}
-		}
-	})
 }
 
 func nothing(source.Credential) (driver.Connector, error) { return nil, errors.New("no connector") }

@@ -131,7 +131,7 @@ func (a *adapter) connect(ctx context.Context) (*Session, error) {
 		if err == nil {
 			return s, nil
 		}
-		answer := a.config.Driver.classify(err)
+		answer := a.understand(g, err)
 		if !answer.distrusts() || time.Now().After(deadline) {
 			return nil, answer.Err
 		}

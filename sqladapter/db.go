@@ -52,6 +52,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{DB: a.db, adapter: a}
+	a.warn()
 	a.engine.Start()
 	if a.config.Lazy {
 		return db, nil

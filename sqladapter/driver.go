@@ -4,11 +4,12 @@ import (
 	"context"
 	"database/sql/driver"
 
+	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
 )
 
-// Driver is how an adapter uses a driver of database/sql. The packages pgxstdlib, libpq and mysql make one; for any
+// Driver is how an adapter uses a driver of database/sql. The packages pgxstdlib, libpq and mysql make one, and [DSN]; for any
 // other driver fill in Connector, and as much of the rest as there is. Its functions must be safe for concurrent use.
 type Driver struct {
 	// Connector returns what makes connections that log in with c. It is called once for each credential that is
@@ -48,6 +49,10 @@ type Driver struct {
 	// driver must then call Session.Reused in ResetSession, and Session.Failed for errors of the server, and dial
 	// with [Counted]. Defaults to none.
 	SessionOf func(conn driver.Conn) *Session
+
+	// Warnings are told as events when a DB begins: what will hurt some day in the configuration that the driver was
+	// made of. Defaults to none.
+	Warnings []rekey.WarningEvent
 }
 
 // native reports whether database/sql gets the driver's own connections.

@@ -190,7 +190,7 @@ func (a *adapter) cutOffAll(g *generation) int {
 			}
 			continue
 		}
-		if s.pooled.Load() && !s.cut.Swap(true) {
+		if s.pooled.Load() && a.sessions.socketOf(s) != nil && !s.cut.Swap(true) {
 			a.sessions.countCancelled(s.generation.Load()) // before it is gone, and the generation perhaps with it
 			cut++
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
 )
 
@@ -13,6 +14,7 @@ import (
 type generation struct {
 	credential source.Credential
 	connector  driver.Connector
+	notes      probe.Notes // what the probe remembers of the login
 
 	snapshot atomic.Pointer[refresh.Generation] // the engine's; nil until adopted
 

@@ -230,7 +230,7 @@ func (h *handover) makeSpare() error {
 		h.putSpare(s)
 		return nil
 	}
-	if answer := h.adapter.config.Driver.classify(err); answer.distrusts() {
+	if answer := h.adapter.understand(g, err); answer.distrusts() {
 		h.adapter.refused(g, answer.loginError(g.credential.Version))
 	}
 	return err

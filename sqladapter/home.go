@@ -15,6 +15,7 @@ type home struct{ session *Session }
 var _ wrap.Owner = home{}
 
 func (h home) Close(inner driver.Conn) error {
+	h.session.goodbye.Store(true)
 	err := inner.Close()
 	h.session.adapter.sessions.closedConn(h.session)
 	return err
@@ -77,7 +78,7 @@ func (a *adapter) checkRole(ctx context.Context, s *Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roleCheckTimeout)
 	defer cancel()
 	gone, err := a.config.Driver.RoleGone(ctx, s.conn)
-	answer := a.config.Driver.classify(err)
+	answer := a.understand(g, err)
 	if !gone {
 		if err != nil && answer.Code == "" { // not the server's: the connection is broken, or was given up within a round trip
 			s.leaving.Store(true)

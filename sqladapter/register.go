@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/rekeyhq/rekey/sqladapter/internal/wrap"
@@ -18,16 +20,23 @@ import (
 // SetMaxIdleConns says, and is best left without SetMaxOpenConns. A *sql.Stmt is prepared anew for nearly each use. What
 // sql.Conn.Raw gives unwraps to the driver's own connection by [Conn], also over pgx.
 //
-// Register panics if a driver of that name is there already, as sql.Register does. A mistake in config is returned.
+// A mistake in config is an error, and so is a name that a driver has already.
 func Register(name string, config Config) error {
 	config.Lazy = true
 	checked := config.withDefaults()
 	if err := checked.validate(); err != nil {
 		return err
 	}
+	registering.Lock()
+	defer registering.Unlock()
+	if slices.Contains(sql.Drivers(), name) {
+		return fmt.Errorf("sqladapter: Register: there is a driver %q already", name)
+	}
 	sql.Register(name, registered{config})
 	return nil
 }
+
+var registering sync.Mutex // held from the look at the names to the registration
 
 // registered is a driver that opens DBs.
 type registered struct{ config Config }
@@ -113,11 +122,18 @@ func (f *facade) Close() error {
 type taken struct {
 	conn  *sql.Conn
 	inner driver.Conn
+	bad   bool // the driver says so
 }
 
-// Close gives the connection back.
-func (t *taken) Close(driver.Conn) error { return t.conn.Close() }
+// Close gives the connection back. The DB does not see what happens on it, and has to be told of one that is broken.
+func (t *taken) Close(driver.Conn) error {
+	if !t.bad {
+		return t.conn.Close()
+	}
+	t.conn.Raw(func(any) error { return driver.ErrBadConn })
+	return nil
+}
 
 func (t *taken) Stays() bool                  { return false }
 func (t *taken) Reused(context.Context) error { return nil }
-func (t *taken) Failed(error)                 {}
+func (t *taken) Failed(err error)             { t.bad = t.bad || errors.Is(err, driver.ErrBadConn) }

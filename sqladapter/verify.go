@@ -83,7 +83,7 @@ func (a *adapter) verify(ctx context.Context, g *generation, inUse *refresh.Gene
 	}
 	s, err := a.logIn(ctx, g, kind)
 	if err != nil {
-		answer := a.config.Driver.classify(err)
+		answer := a.understand(g, err)
 		refused := answer.loginError(g.credential.Version)
 		if answer.Meaning == Full {
 			return nil, fullError{refused}
@@ -148,24 +148,29 @@ const roomWait = 2 * socket.LingerTimeout
 
 // examine asks the probe, and leaves the session as if nothing had happened on it, if the driver can do that.
 func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse *refresh.Generation) (clean bool, err error) {
-	if err := a.probe(ctx, s.conn, inUse); err != nil {
-		return false, a.config.Driver.classify(err).lackingError(g.credential.Version, err)
+	if err := a.probe(ctx, s.conn, a.probeTarget(g, inUse)); err != nil {
+		return false, a.understand(g, err).lackingError(g.credential.Version, err)
 	}
 	if a.config.Driver.Clean == nil {
 		return false, nil
 	}
 	if err := a.config.Driver.Clean(ctx, s.conn); err != nil {
-		return false, fmt.Errorf("sqladapter: cleaning up after the probe: %w", err)
+		return false, fmt.Errorf("sqladapter: cleaning up after the probe: %w", a.understand(g, err).Err)
 	}
 	return true, nil
 }
 
-// probe checks the login of conn.
-func (a *adapter) probe(ctx context.Context, conn driver.Conn, inUse *refresh.Generation) error {
-	t := probe.Target{}
+// probeTarget is what the probe is told of g, and of the login that g is to replace.
+func (a *adapter) probeTarget(g *generation, inUse *refresh.Generation) probe.Target {
+	t := probe.Target{Notes: &g.notes}
 	if inUse != nil {
-		t.Current = inUse.Credential.Username
+		t.Current, t.CurrentNotes = inUse.Credential.Username, &a.current().notes
 	}
+	return t
+}
+
+// probe checks the login of conn.
+func (a *adapter) probe(ctx context.Context, conn driver.Conn, t probe.Target) error {
 	if a.config.Driver.ProbeConn != nil {
 		t.Conn = a.config.Driver.ProbeConn(conn)
 		return a.config.Probe.Check(ctx, t)

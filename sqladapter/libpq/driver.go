@@ -10,6 +10,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/rekeyhq/rekey/internal/trust"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/sqladapter"
@@ -17,6 +18,10 @@ import (
 
 // New returns the driver for connections to what config says, such as pq.NewConfig makes of a connection string. A user
 // or password in it is not used. Connections that sql.Conn.Raw gives unwrap to lib/pq's own by sqladapter.Conn.
+//
+// lib/pq gives a server the password in whatever way it asks for it, in clear, too. Of an sslmode that permits a server which is
+// not verified there is a warning. When a connection is closed under its user, PostgreSQL goes on with what it is doing for
+// it until it notices: let client_connection_check_interval tell it how soon.
 func New(config pq.Config) sqladapter.Driver {
 	config = config.Clone()
 	return sqladapter.Driver{
@@ -24,6 +29,7 @@ func New(config pq.Config) sqladapter.Driver {
 		Probe:     probe.Parity{},
 		RoleGone:  roleGone,
 		Clean:     clean,
+		Warnings:  warnings(config),
 	}
 }
 
@@ -31,6 +37,9 @@ func New(config pq.Config) sqladapter.Driver {
 func connector(config pq.Config, c source.Credential) (driver.Connector, error) {
 	config = config.Clone()
 	config.User, config.Password = c.Username, c.Password.Reveal()
+	if trust.Socket(config.Host) && c.Host != "" {
+		return nil, source.Permanent(trust.NotFromSocket(c.Host, c.Port, c.Database))
+	}
 	if c.Host != "" { // and nowhere else: an address, or another host, of the configuration is not the credential's
 		config.Host, config.Hostaddr, config.Multi = c.Host, netip.Addr{}, nil
 	}

@@ -6,10 +6,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"strconv"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/rekeyhq/rekey/internal/trust"
 	"github.com/rekeyhq/rekey/source"
 	"github.com/rekeyhq/rekey/sqladapter"
 )
@@ -21,13 +21,20 @@ import (
 // A new login is verified by [Grants]. An account that is gone is found by SHOW GRANTS, after a statement has failed for
 // want of a privilege; where rights come from the database as a whole or from a role, statements go on working after the
 // account was dropped, and nothing tells.
+//
+// The driver gives the password, in a form that can be read, to a server that asks for it by caching_sha2_password or
+// sha256_password. Where config permits a server that is not verified, or methods that give more away, there is a warning.
+//
+// A statement whose context has ended, or whose connection is closed under its user, is ended on the server by KILL CONNECTION,
+// over a connection of the same account; the driver itself would only close its socket.
 func New(config *mysql.Config) sqladapter.Driver {
 	config = config.Clone()
 	return sqladapter.Driver{
 		Connector: func(c source.Credential) (driver.Connector, error) { return connector(config, c) },
 		Classify:  Classify,
-		Probe:     &Grants{},
+		Probe:     Grants{},
 		RoleGone:  roleGone,
+		Warnings:  warnings(config),
 	}
 }
 
@@ -35,59 +42,12 @@ func New(config *mysql.Config) sqladapter.Driver {
 func connector(config *mysql.Config, c source.Credential) (driver.Connector, error) {
 	config = config.Clone()
 	config.User, config.Passwd = c.Username, c.Password.Reveal()
+	if config.Net == "unix" && (c.Host != "" || c.Port != 0) {
+		return nil, source.Permanent(trust.NotFromSocket(c.Host, c.Port, c.Database))
+	}
 	redirect(config, c)
-	config.DialFunc = sqladapter.Counted(config.DialFunc)
+	config.DialFunc = sqladapter.Counted(watching(config))
 	return mysql.NewConnector(config)
-}
-
-// Numbers of errors that an adapter acts on.
-// https://mariadb.com/kb/en/mariadb-error-code-reference/
-const (
-	tooManyConnections     = 1040
-	databaseAccessDenied   = 1044
-	accessDenied           = 1045
-	unknownDatabase        = 1049
-	serverShutdown         = 1053
-	nonexistingGrant       = 1141
-	tableAccessDenied      = 1142
-	columnAccessDenied     = 1143
-	tooManyUserConnections = 1203
-	userLimitReached       = 1226
-	specificAccessDenied   = 1227
-	routineAccessDenied    = 1370
-	mustChangePassword     = 1820
-	passwordExpired        = 1862
-	connectionKilled       = 1927
-	accountLockedMySQL     = 3118
-	tooManyWrongPasswords  = 4150
-	accountLocked          = 4151
-)
-
-// Classify understands the errors of MySQL and MariaDB by their numbers.
-func Classify(err error) sqladapter.Answer {
-	var answer *mysql.MySQLError
-	if !errors.As(err, &answer) {
-		return sqladapter.Answer{}
-	}
-	return sqladapter.Answer{Meaning: meaning(answer.Number), Code: strconv.Itoa(int(answer.Number))}
-}
-
-func meaning(number uint16) sqladapter.Meaning {
-	switch number {
-	case accessDenied, passwordExpired:
-		return sqladapter.PasswordRefused
-	case accountLocked, accountLockedMySQL, tooManyWrongPasswords, mustChangePassword:
-		return sqladapter.LoginForbidden
-	case databaseAccessDenied, unknownDatabase:
-		return sqladapter.AccessForbidden
-	case tooManyConnections, tooManyUserConnections, userLimitReached:
-		return sqladapter.Full
-	case serverShutdown, connectionKilled:
-		return sqladapter.Killed
-	case tableAccessDenied, columnAccessDenied, specificAccessDenied, routineAccessDenied, nonexistingGrant:
-		return sqladapter.RoleSuspect
-	}
-	return sqladapter.Nothing
 }
 
 // roleGone asks for the grants of the session's account, which only an account has that exists.
@@ -110,12 +70,4 @@ func drain(rows driver.Rows) error {
 		err = nil
 	}
 	return errors.Join(err, rows.Close())
-}
-
-func number(err error) uint16 {
-	var answer *mysql.MySQLError
-	if errors.As(err, &answer) {
-		return answer.Number
-	}
-	return 0
 }

@@ -2,116 +2,70 @@ package mysql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/rekeyhq/rekey/probe"
 )
 
 // Grants is a probe.Probe for MySQL and MariaDB: a new login must have every grant that the login in use had when it was
-// verified itself. It asks for nothing but SHOW GRANTS, over the new login's connection. A pool's first login must only
-// exist. The options of an account, the names in proxies and GRANT OPTION do not count.
+// verified itself, and nothing may be withheld from it (REVOKE lines, which partial_revokes makes) that was not from that
+// one. It asks for nothing but SHOW GRANTS, over the new login's connection. A DB's first login must only exist, and so must
+// another password of the account in use. The options of an account, the names in proxies and GRANT OPTION do not count;
+// roles count by their names and, where they are a login's default, by what they are granted.
 //
 // What is granted on a whole, such as on `app`.*, is not weighed against what is granted on its parts: logins that are
 // granted the same thing in different ways are not found equal. Then take a probe of your own, such as
 // probe.Statements with both timeouts off.
 //
-// The zero Grants is ready for use. It is safe for concurrent use, and belongs to one DB.
-type Grants struct {
-	mu   sync.Mutex                 // guards seen
-	seen map[string]map[string]bool // what logins that passed were granted, by their names
-}
+// What it remembers is in probe.Target's Notes, so one value serves any number of DBs.
+type Grants struct{}
 
-// Check returns an error for which probe.Lacks is true, and that says what is missing, or one of the server.
-func (g *Grants) Check(ctx context.Context, t probe.Target) error {
-	name, next, err := grantsOf(ctx, t.Conn)
+// notesKey is where the rights of a login are kept.
+type notesKey struct{}
+
+// errNothingKnown says that there is nothing to compare with.
+var errNothingKnown = errors.New("mysql: what the login in use is granted is not known")
+
+// Check returns an error for which probe.Lacks is true, and that says what is missing; or one for a check that could not be
+// made: the server's, one of a line that is not understood, or one that the rights of the login in use are not known.
+func (Grants) Check(ctx context.Context, t probe.Target) error {
+	next, err := rightsOf(ctx, t.Conn)
 	if err != nil {
-		return fmt.Errorf("mysql: SHOW GRANTS: %w", err)
+		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for grant := range g.seen[t.Current] {
-		if !next[grant] && !next[allOn(grant)] {
-			return probe.Refuse(fmt.Errorf("mysql: %s lacks %s, which %s has", name, grant, t.Current))
-		}
+	t.Notes.Keep(notesKey{}, next)
+	if t.Current == "" {
+		return nil
 	}
-	kept := map[string]map[string]bool{name: next} // of others nobody will ask any more
-	if before := g.seen[t.Current]; before != nil {
-		kept[t.Current] = before
-		if name == t.Current {
-			kept[name] = next
-		}
+	kept, ok := t.CurrentNotes.Kept(notesKey{})
+	if !ok {
+		return errNothingKnown
 	}
-	g.seen = kept
+	if missing := next.lacks(kept.(*rights)); missing != "" {
+		return probe.Refuse(fmt.Errorf("mysql: %s %s, unlike %s", next.user, missing, t.Current))
+	}
 	return nil
 }
 
-// grantsOf returns the login's name, and what it is granted, as "SELECT ON `app`.`t`", or the name of a role.
-func grantsOf(ctx context.Context, conn probe.Conn) (name string, grants map[string]bool, err error) {
-	user, err := conn.Query(ctx, "SELECT USER()")
+// rightsOf asks the server.
+func rightsOf(ctx context.Context, conn probe.Conn) (*rights, error) {
+	account, err := conn.Query(ctx, "SELECT USER(), CONCAT(CURRENT_USER(), ' on ', @@hostname, ':', @@port)")
 	if err != nil {
-		return "", nil, err
+		return nil, fmt.Errorf("mysql: asking for the login's name: %w", err)
 	}
 	rows, err := conn.Query(ctx, "SHOW GRANTS")
 	if err != nil {
-		return "", nil, err
+		return nil, fmt.Errorf("mysql: SHOW GRANTS: %w", err)
 	}
-	grants = map[string]bool{}
+	name := account[0][0] // and a host, which has no @
+	name = name[:max(0, strings.LastIndex(name, "@"))]
+	r := &rights{user: name, account: account[0][1], granted: map[string]bool{}, withheld: map[string]bool{}}
 	for _, row := range rows {
-		for _, g := range parseGrant(row[0]) {
-			grants[g] = true
+		if err := r.read(row[0]); err != nil {
+			return nil, err
 		}
 	}
-	name = user[0][0] // and a host, which has no @
-	if at := strings.LastIndex(name, "@"); at >= 0 {
-		name = name[:at]
-	}
-	return name, grants, nil
-}
-
-// parseGrant returns the single grants of one line that SHOW GRANTS has given. Lists of columns stay as they are written.
-func parseGrant(line string) (grants []string) {
-	rest, ok := strings.CutPrefix(line, "GRANT ")
-	if !ok {
-		return nil // SET DEFAULT ROLE: what counts are the grants
-	}
-	what, _, ok := strings.Cut(rest, " TO ")
-	if !ok {
-		return nil
-	}
-	privileges, object, onObject := strings.Cut(what, " ON ")
-	for _, p := range splitOutside(privileges) {
-		if p = strings.TrimSpace(p); p == "USAGE" || p == "PROXY" {
-			continue
-		}
-		if onObject {
-			p += " ON " + object
-		}
-		grants = append(grants, p)
-	}
-	return grants
-}
-
-// splitOutside splits at the commas that are not within parentheses.
-func splitOutside(list string) (parts []string) {
-	depth, begin := 0, 0
-	for i, r := range list {
-		switch {
-		case r == '(':
-			depth++
-		case r == ')':
-			depth--
-		case r == ',' && depth == 0:
-			parts = append(parts, list[begin:i])
-			begin = i + 1
-		}
-	}
-	return append(parts, list[begin:])
-}
-
-// allOn is the grant that includes grant.
-func allOn(grant string) string {
-	_, object, _ := strings.Cut(grant, " ON ")
-	return "ALL PRIVILEGES ON " + object
+	return r, nil
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/trust"
+	"github.com/rekeyhq/rekey/internal/trust/pgtrust"
 	"github.com/rekeyhq/rekey/probe"
 	"github.com/rekeyhq/rekey/probe/pgxprobe"
 	"github.com/rekeyhq/rekey/source"
@@ -45,6 +48,9 @@ type Options struct {
 // New returns the driver of package sqladapter for pgx: database/sql gets pgx's own *stdlib.Conn. config must come from
 // pgx.ParseConfig and is copied; a user or password in it is not used. Its hooks run as ever; OnPgError is called after
 // the adapter has looked at the error. nil opts means no hooks.
+//
+// Where config permits a server that is not verified, and requires nothing itself, require_auth=scram-sha-256 is set and a
+// warning given.
 func New(config *pgx.ConnConfig, opts *Options) sqladapter.Driver {
 	d := dialect{config: config.Copy()}
 	if opts != nil {
@@ -59,7 +65,16 @@ func New(config *pgx.ConnConfig, opts *Options) sqladapter.Driver {
 		Clean:     d.clean,
 		Cancel:    cancel,
 		SessionOf: sessionOf,
+		Warnings:  warnings(&config.Config),
 	}
+}
+
+// warnings says that the server is not asked to prove who it is.
+func warnings(config *pgconn.Config) []rekey.WarningEvent {
+	if !pgtrust.Warns(config) {
+		return nil
+	}
+	return []rekey.WarningEvent{{Field: pgtrust.WarningField, Message: pgtrust.Warning}}
 }
 
 // dialect is what one driver was made of.
@@ -72,6 +87,9 @@ type dialect struct {
 func (d dialect) connector(c source.Credential) (driver.Connector, error) {
 	config := d.config.Copy()
 	config.User, config.Password = c.Username, c.Password.Reveal()
+	if trust.Socket(config.Host) && c.Host != "" {
+		return nil, source.Permanent(trust.NotFromSocket(c.Host, c.Port, c.Database))
+	}
 	if c.Host != "" || c.Port != 0 || c.Database != "" {
 		redirect(config, c)
 	}
@@ -107,6 +125,7 @@ func (d dialect) beforeConnect(ctx context.Context, config *pgx.ConnConfig) erro
 		}
 	}
 	config.User, config.Password = user, password
+	pgtrust.Require(&config.Config)
 	config.DialFunc = sqladapter.Counted(config.DialFunc)
 	s, next := sqladapter.SessionFrom(ctx), config.OnPgError
 	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
@@ -175,6 +194,9 @@ func sessionOf(conn driver.Conn) *sqladapter.Session {
 func classify(err error) sqladapter.Answer {
 	a := sqladapter.BySQLState(err)
 	a.Err = withoutConfig(err)
+	if pgtrust.NeedsScram(err) {
+		a.Meaning, a.Err = sqladapter.AccessForbidden, pgtrust.Explain(a.Err)
+	}
 	return a
 }
 

@@ -10,8 +10,10 @@ import (
 )
 
 // OpenDB returns a *sql.DB over pool, for code that wants database/sql beside code that uses the pool: both share its
-// connections, its budget and its hand-overs, and a login that the server refuses is held and retried for both.
-// sql.Conn.Raw gives pgx's own *stdlib.Conn. opts are stdlib's.
+// connections, its budget and its hand-overs. While the server refuses the login in use, callers of both are held until there is
+// a better one, within the pool's MaxHold: that is where the pool dials, beneath its pgxpool. A caller whose own context ends
+// meanwhile gets the context's error; that of the pool itself says besides why there was no login. sql.Conn.Raw gives pgx's own
+// *stdlib.Conn. opts are stdlib's.
 //
 // The DB keeps no idle connection (SetMaxIdleConns is 0), and it must stay so: what it keeps is out of the pool's reach.
 // For the same reason leave SetMaxOpenConns alone: pool has a size already, and while callers of a limited DB wait, it
