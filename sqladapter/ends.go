@@ -14,10 +14,10 @@ const (
 	cancelTimeout = time.Second
 	cancelStart   = 50 * time.Millisecond
 
-	// A hand-over is late after patienceBase and patiencePerConn for each of MaxOpenConns: more than what a
+	// A hand-over is late after patienceBase and patiencePerConn for each of MaxOpenConns: several times what a
 	// login takes.
-	patienceBase    = 250 * time.Millisecond
-	patiencePerConn = 25 * time.Millisecond
+	patienceBase    = 500 * time.Millisecond
+	patiencePerConn = 50 * time.Millisecond
 
 	// warnAfter is how long connections may stay in use before somebody had better know.
 	warnAfter = time.Minute
