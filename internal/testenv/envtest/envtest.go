@@ -25,10 +25,14 @@ var shared struct {
 }
 
 // Main is for TestMain: it runs the tests, stops the servers, fails when goroutines are left over, and exits.
-func Main(m *testing.M, opts ...goleak.Option) { end(m.Run(), opts) }
+func Main(m *testing.M, opts ...goleak.Option) {
+	testenv.InMemory()
+	end(m.Run(), opts)
+}
 
 // MainRounds is Main for tests that run once after each of the given functions, until they fail.
 func MainRounds(m *testing.M, prepare ...func()) {
+	testenv.InMemory()
 	code := 0
 	for _, p := range prepare {
 		p()
