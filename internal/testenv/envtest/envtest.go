@@ -3,8 +3,10 @@ package envtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -41,6 +43,17 @@ func MainRounds(m *testing.M, prepare ...func()) {
 		}
 	}
 	end(code, nil)
+}
+
+// Waiting is for TestMain of packages whose parallel tests mostly wait: n of them run at once, however few processors there
+// are, unless -parallel says otherwise.
+func Waiting(n int) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", strconv.Itoa(n))
+	}
 }
 
 func end(code int, opts []goleak.Option) {
