@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	envtest.Waiting(8)
+	envtest.Waiting(4)
 	envtest.Main(m)
 }

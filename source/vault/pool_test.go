@@ -22,15 +22,16 @@ import (
 
 // The tests of this file are pools under load, on a real Vault and a real PostgreSQL.
 
-// TestLeaseGenerations: leases of four seconds, whose users are dropped, follow each other, and no query notices; at the
+// TestLeaseGenerations: leases of six seconds, whose users are dropped, follow each other, and no query notices; at the
 // end there is no lease and no user.
 func TestLeaseGenerations(t *testing.T) {
 	t.Parallel()
+	const ttl = 6 * time.Second
 	generations := loadtest.Either[uint64](6, 50)
 	s := newSite(t, envtest.Vault(t), testenv.VaultTokenOptions{})
-	role, src := s.role(t, testenv.VaultRoleOptions{TTL: 4 * time.Second})
+	role, src := s.role(t, testenv.VaultRoleOptions{TTL: ttl})
 	r := s.startWaves(t, src, managedpool.Options{})
-	r.generation(t, generations, time.Duration(generations)*4*time.Second)
+	r.generation(t, generations, time.Duration(generations)*ttl)
 	if n := s.users(t, role); n > 3 {
 		t.Errorf("%d users at once", n)
 	}
@@ -327,12 +328,13 @@ func (r *run) revokedAt(t *testing.T, revoke func() error) {
 // TestTokensEnd: leases live no longer than the token that asked for them, and tokens follow each other unnoticed.
 func TestTokensEnd(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, envtest.Vault(t), testenv.VaultTokenOptions{TTL: 5 * time.Second, MaxTTL: 7 * time.Second})
+	const maxTTL = 10 * time.Second
+	s := newSite(t, envtest.Vault(t), testenv.VaultTokenOptions{TTL: 7 * time.Second, MaxTTL: maxTTL})
 	_, src := s.role(t, testenv.VaultRoleOptions{})
 	r := s.startWaves(t, src, managedpool.Options{})
 	r.generation(t, 5, time.Minute)
 	for _, e := range loadtest.Find[rekey.AdoptedEvent](r.diary) {
-		if until := time.Until(e.ExpiresAt); until > 7*time.Second {
+		if until := time.Until(e.ExpiresAt); until > maxTTL {
 			t.Errorf("a lease ends in %v, long after its token", until)
 		}
 	}

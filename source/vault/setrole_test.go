@@ -61,7 +61,7 @@ func TestSetRole(t *testing.T) {
 // TestSetRolePool: a pool ends such sessions itself, each before the end of its lease, also when there is no other lease.
 func TestSetRolePool(t *testing.T) {
 	t.Parallel()
-	const ttl = 4 * time.Second
+	const ttl = 6 * time.Second
 	s := newSite(t, envtest.OwnVault(t), testenv.VaultTokenOptions{})
 	opts := s.asOwner(t)
 	opts.TTL = ttl
