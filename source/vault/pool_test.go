@@ -48,12 +48,14 @@ func TestLeaseGenerations(t *testing.T) {
 func TestPreferRenew(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, envtest.Vault(t), testenv.VaultTokenOptions{})
-	// Vault rounds seconds up. A renewal with almost a whole life left to max_ttl is told of a whole one, and another is too
-	// late then: those of this test are due after 8 and 10.7 seconds, not between 9 and 10.
-	role, src := s.role(t, testenv.VaultRoleOptions{TTL: 4 * time.Second, MaxTTL: 13 * time.Second})
+	// Vault rounds seconds up: a renewal up to a second after the last whole life before max_ttl began is told of a whole
+	// one, and the next comes too late for a hand-over. That second is from 13 to 14 here, and renewals are due from 10.8 to
+	// 12 and from 14.4 to 16.
+	const ttl = 6 * time.Second
+	role, src := s.role(t, testenv.VaultRoleOptions{TTL: ttl, MaxTTL: 19 * time.Second})
 	r := s.startWaves(t, src, managedpool.Options{PreferRenew: true})
 	first := r.pool.Status().Username
-	<-time.After(8 * time.Second)
+	<-time.After(2 * ttl)
 	if now := r.pool.Status(); now.Username != first || s.users(t, role) != 1 {
 		t.Errorf("after two lives it is %s, was %s; %d users", now.Username, first, s.users(t, role))
 	}
