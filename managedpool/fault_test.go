@@ -194,7 +194,10 @@ func TestRefusedForLong(t *testing.T) {
 	if err := r.issuer.Terminate(t.Context(), r.login); err != nil {
 		t.Fatal(err)
 	}
-	for r.pool.Ping(t.Context()) == nil { // finds the dead connection, which the pool then drops
+	for pinged := true; pinged; { // finds the dead connection, which the pool then drops
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // where it is found already, callers wait for MaxHold
+		pinged = r.pool.Ping(ctx) == nil
+		cancel()
 	}
 	logins := r.proxy.Total()
 	var callers sync.WaitGroup

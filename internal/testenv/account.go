@@ -38,7 +38,7 @@ func serverAccount() (*account, error) {
 // makeFolder makes a fresh folder, named after what it is for, that belongs to the account and that the account can
 // reach.
 func makeFolder(acct *account, what string) (string, error) {
-	dir, err := os.MkdirTemp(reachableParent(acct), "rekey-"+what+"-")
+	dir, err := tempFolder(acct, "rekey-"+what+"-")
 	if err != nil {
 		return "", err
 	}
@@ -47,6 +47,18 @@ func makeFolder(acct *account, what string) (string, error) {
 		return "", err
 	}
 	return dir, nil
+}
+
+// tempFolder makes a folder where servers have theirs.
+func tempFolder(acct *account, prefix string) (string, error) {
+	if inMemory.Load() {
+		if parent := memoryFolder(); parent != "" {
+			if dir, err := os.MkdirTemp(parent, prefix); err == nil {
+				return dir, nil
+			}
+		}
+	}
+	return os.MkdirTemp(reachableParent(acct), prefix)
 }
 
 // reachableParent is the usual folder for temporary files, unless it lies below one that the account may not

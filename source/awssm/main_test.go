@@ -6,4 +6,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 )
 
-func TestMain(m *testing.M) { envtest.Main(m) }
+func TestMain(m *testing.M) {
+	envtest.Waiting(4)
+	envtest.Main(m)
+}

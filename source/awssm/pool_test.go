@@ -56,6 +56,7 @@ func newOwnSite(t testing.TB, opts *awssm.Options, poolOpts managedpool.Options)
 func newSiteOn(t testing.TB, keep func(text string) *store, opts *awssm.Options, poolOpts managedpool.Options) *site {
 	t.Helper()
 	s := &site{issuer: envtest.Issuer(t), diary: &loadtest.Diary{}}
+	must(t, s.issuer.Database().Set(t.Context(), "log_statement", "none"))
 	login, err := s.issuer.Issue(t.Context())
 	must(t, err)
 	s.login = login
@@ -125,6 +126,7 @@ func await[E rekey.Event](t testing.TB, s *site, match func(E) bool) {
 type callers struct {
 	pool    *managedpool.Pool
 	limit   time.Duration
+	think   time.Duration // between one use and the next
 	stop    chan struct{}
 	running sync.WaitGroup
 
@@ -135,7 +137,12 @@ type callers struct {
 
 // startCallers begins a load whose acquires may take so long.
 func startCallers(t testing.TB, pool *managedpool.Pool, n int, limit time.Duration) *callers {
-	c := &callers{pool: pool, limit: limit, stop: make(chan struct{}), t: t}
+	return startThinkers(t, pool, n, limit, 0)
+}
+
+// startThinkers is startCallers for parallel tests: in the short form the callers leave time for others.
+func startThinkers(t testing.TB, pool *managedpool.Pool, n int, limit, think time.Duration) *callers {
+	c := &callers{pool: pool, limit: limit, think: loadtest.Either(think, 0), stop: make(chan struct{}), t: t}
 	for range n {
 		c.running.Go(c.run)
 	}
@@ -149,6 +156,7 @@ func (c *callers) run() {
 			return
 		default:
 			c.one()
+			time.Sleep(c.think)
 		}
 	}
 }
@@ -219,8 +227,9 @@ func TestLaggingSecret(t *testing.T) {
 
 // TestLaggingSecretWithoutPending: the same where AWSPENDING may not be read. Whoever needs a login waits for AWSCURRENT.
 func TestLaggingSecretWithoutPending(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, &awssm.Options{NoPending: true}, managedpool.Options{})
-	load := startCallers(t, s.pool, 20, 15*time.Second)
+	load := startThinkers(t, s.pool, 20, 15*time.Second, 10*time.Millisecond)
 	envtest.Eventually(t, patience, func() bool { return load.done.Load() > 1000 }, "load")
 	before := s.src.Calls()
 	version := s.setPassword(t)
@@ -274,8 +283,9 @@ func TestLaggingSecretShared(t *testing.T) {
 
 // TestThirdVersion: while a pool is on AWSPENDING, yet another version becomes AWSCURRENT.
 func TestThirdVersion(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, &awssm.Options{TTL: time.Second}, managedpool.Options{})
-	load := startCallers(t, s.pool, 20, 5*time.Second)
+	load := startThinkers(t, s.pool, 20, 5*time.Second, 10*time.Millisecond)
 	version := s.setPassword(t)
 	must(t, s.issuer.Terminate(t.Context(), s.login))
 	await(t, s, func(e rekey.AdoptedEvent) bool { return e.Version == version && e.Alternate })
@@ -289,10 +299,12 @@ func TestThirdVersion(t *testing.T) {
 // TestDeadRotation: a rotation that has changed the password and died. The pool lives on AWSPENDING, without a word about
 // AWSCURRENT's password to the server at each poll, until somebody promotes it or rolls back.
 func TestDeadRotation(t *testing.T) {
+	t.Parallel()
 	for _, ending := range []string{"promoted", "rolled back"} {
 		t.Run(ending, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t, &awssm.Options{TTL: time.Second}, managedpool.Options{})
-			load := startCallers(t, s.pool, 20, 5*time.Second)
+			load := startThinkers(t, s.pool, 20, 5*time.Second, 10*time.Millisecond)
 			old := s.login
 			first := s.pool.Status().Version
 			version := s.setPassword(t)
@@ -337,9 +349,10 @@ func (s *site) refusals(t testing.TB) int {
 // TestAlternatingUsers: two users by turns, each with a new password when its turn comes; nothing is refused, and no query
 // notices.
 func TestAlternatingUsers(t *testing.T) {
+	t.Parallel()
 	rotations := loadtest.Either(5, 50)
 	s := newSite(t, &awssm.Options{TTL: time.Second}, managedpool.Options{})
-	load := loadtest.Start(t, s.pool, 16, nil)
+	load := loadtest.StartWaves(t, s.pool, 16, nil)
 	users := []testenv.Login{s.login, {}}
 	other, err := s.issuer.Issue(t.Context())
 	must(t, err)
@@ -365,8 +378,9 @@ func TestAlternatingUsers(t *testing.T) {
 
 // TestOutageUnderLoad: the service is away for several looks at the secret, and no query notices.
 func TestOutageUnderLoad(t *testing.T) {
+	t.Parallel()
 	s := newOwnSite(t, &awssm.Options{TTL: time.Second}, managedpool.Options{})
-	load := loadtest.Start(t, s.pool, 16, nil)
+	load := loadtest.StartWaves(t, s.pool, 16, nil)
 	s.server.FailAll(fake.Unavailable)
 	await(t, s, func(e rekey.RefreshFailedEvent) bool { return e.Failures >= 3 })
 	if now := s.pool.Status(); now.State != rekey.StateDegraded {
@@ -379,6 +393,7 @@ func TestOutageUnderLoad(t *testing.T) {
 
 // TestEndpointOfTheSecret: host, port and dbname are followed where the pool allows it, and only there.
 func TestEndpointOfTheSecret(t *testing.T) {
+	t.Parallel()
 	issuer := envtest.Issuer(t)
 	login, err := issuer.Issue(t.Context())
 	must(t, err)

@@ -14,6 +14,7 @@ import (
 
 // TestConformance runs the suite for sources on a real Vault.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	server := envtest.OwnVault(t)
 	origin := func(s *site, rules string, src source.Source, rotate func(*testing.T)) *sourcetest.Origin {
 		return &sourcetest.Origin{

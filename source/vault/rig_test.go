@@ -138,6 +138,23 @@ type run struct {
 // start makes a pool of src and puts it under load, in which only expected failures are allowed.
 func (s *site) start(t testing.TB, src source.Source, opts managedpool.Options, expected func(error) bool) *run {
 	t.Helper()
+	r := s.open(t, src, opts)
+	r.load = loadtest.Start(t, r.pool, 16, expected)
+	return r
+}
+
+// startWaves is start for parallel tests, in which no failure is allowed.
+func (s *site) startWaves(t testing.TB, src source.Source, opts managedpool.Options) *run {
+	t.Helper()
+	r := s.open(t, src, opts)
+	r.load = loadtest.StartWaves(t, r.pool, 16, nil)
+	return r
+}
+
+// open makes a pool of src.
+func (s *site) open(t testing.TB, src source.Source, opts managedpool.Options) *run {
+	t.Helper()
+	must(t, s.issuer.Database().Set(t.Context(), "log_statement", "none")) // a test that reads the log has no pool
 	r := &run{site: s, diary: &loadtest.Diary{}}
 	opts.OnEvent = r.diary.Write
 	config, err := managedpool.ParseConfig(s.issuer.Database().DSN("nobody", ""))
@@ -154,7 +171,6 @@ func (s *site) start(t testing.TB, src source.Source, opts managedpool.Options, 
 			t.Logf("events:\n%v", r.diary)
 		}
 	})
-	r.load = loadtest.Start(t, r.pool, 16, expected)
 	return r
 }
 

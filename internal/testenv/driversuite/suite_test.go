@@ -118,12 +118,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// run returns how each test ended.
+// run returns how each test ended. With -trimpath what is compiled does not depend on the folder of the copy, and the next
+// run finds it in Go's cache.
 func run(t *testing.T, dsn string, flags ...string) map[string]string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append(append([]string{"test", "-json", "-count=1"}, flags...), suite)...)
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"test", "-json", "-count=1", "-trimpath", "-vet=off"}, flags...), suite)...)
 	cmd.Env = append(os.Environ(), "PGX_TEST_DATABASE="+dsn)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints

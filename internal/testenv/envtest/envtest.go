@@ -3,8 +3,10 @@ package envtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -25,10 +27,14 @@ var shared struct {
 }
 
 // Main is for TestMain: it runs the tests, stops the servers, fails when goroutines are left over, and exits.
-func Main(m *testing.M, opts ...goleak.Option) { end(m.Run(), opts) }
+func Main(m *testing.M, opts ...goleak.Option) {
+	testenv.InMemory()
+	end(m.Run(), opts)
+}
 
 // MainRounds is Main for tests that run once after each of the given functions, until they fail.
 func MainRounds(m *testing.M, prepare ...func()) {
+	testenv.InMemory()
 	code := 0
 	for _, p := range prepare {
 		p()
@@ -37,6 +43,17 @@ func MainRounds(m *testing.M, prepare ...func()) {
 		}
 	}
 	end(code, nil)
+}
+
+// Waiting is for TestMain of packages whose parallel tests mostly wait: n of them run at once, however few processors there
+// are, unless -parallel says otherwise.
+func Waiting(n int) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", strconv.Itoa(n))
+	}
 }
 
 func end(code int, opts []goleak.Option) {

@@ -38,13 +38,28 @@ type Load struct {
 	done     atomic.Int64
 	failures atomic.Int64
 	report   func(error)
-	think    time.Duration
+	pause    func() time.Duration // between a caller's operations
 }
 
 // Start begins the load. A failure that expected does not allow fails the test; nil allows none. In the short
 // form callers think for a moment between operations, so that a machine that runs other tests has time for logins.
 func Start(t testing.TB, pool Pool, workers int, expected func(error) bool) *Load {
-	l := &Load{stop: make(chan struct{}), think: Either(2*time.Millisecond, 0)}
+	think := Either(2*time.Millisecond, 0)
+	return start(t, pool, workers, expected, func() time.Duration { return think })
+}
+
+// StartWaves is Start for tests that mostly wait, beside others. In the short form the callers come all at once, for one
+// operation each, and again a moment later: connections are wanted by too many and by nobody in turn.
+func StartWaves(t testing.TB, pool Pool, workers int, expected func(error) bool) *Load {
+	const wave = 40 * time.Millisecond
+	began := time.Now()
+	return start(t, pool, workers, expected, func() time.Duration {
+		return Either(wave-time.Since(began)%wave, 0)
+	})
+}
+
+func start(t testing.TB, pool Pool, workers int, expected func(error) bool, pause func() time.Duration) *Load {
+	l := &Load{stop: make(chan struct{}), pause: pause}
 	l.report = func(err error) {
 		if expected != nil && expected(err) {
 			l.failures.Add(1)
@@ -65,7 +80,7 @@ func (l *Load) run(pool Pool, worker int) {
 		select {
 		case <-l.stop:
 			return
-		case <-time.After(l.think):
+		case <-time.After(l.pause()):
 		}
 		if err := Work(context.Background(), pool, n); err != nil {
 			l.report(err)
