@@ -21,7 +21,8 @@ type Options struct {
 	// Title heads the page: the service's name, say. Defaults to "Database credentials".
 	Title string
 
-	// History is how many events of each pool are kept for those who come later. Defaults to 200.
+	// History is how many events of each pool are kept for those who come later, beside the last 50 that are
+	// routine, such as a refresh that changed nothing. Defaults to 200.
 	History int
 
 	// MaxStreams is how many browsers may follow the events at a time; others are told to come again. Defaults

@@ -92,8 +92,9 @@ func (s *stream) hello(seen uint64) error {
 	data, err := json.Marshal(struct {
 		Reset     bool  `json:"reset"`
 		History   int   `json:"history"`
+		Routine   int   `json:"routine"`
 		Heartbeat int64 `json:"heartbeat_ms"`
-	}{s.seen == 0, s.page.opts.History, s.page.opts.Heartbeat.Milliseconds()})
+	}{s.seen == 0, s.page.opts.History, routineRoom, s.page.opts.Heartbeat.Milliseconds()})
 	s.put("hello", "", data)
 	return err
 }

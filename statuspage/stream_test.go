@@ -99,6 +99,47 @@ func TestHistoryIsBounded(t *testing.T) {
 	})
 }
 
+// TestRoutineMakesWay: polls push out polls, and neither adoptions nor why there were any.
+func TestRoutineMakesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := newPage(t, &statuspage.Options{History: 8})
+		observe := page.Observe("orders")
+		r := follow(t, page, "/events")
+		r.got()
+		rotate := func(g uint64) {
+			observe(rekey.FetchedEvent{Version: "v", Changed: true})
+			observe(adopted(g))
+			observe(rekey.RefreshEndedEvent{Trigger: rekey.TriggerChanged, Outcome: rekey.OutcomeAdopted, Generation: g})
+		}
+		poll := func() {
+			observe(rekey.FetchedEvent{Version: "v"})
+			observe(rekey.RefreshEndedEvent{Trigger: rekey.TriggerDue, Outcome: rekey.OutcomeUnchanged})
+		}
+		rotate(1)
+		last := records(r.got())[2].id
+		r.end()
+		for range 100 {
+			poll()
+		}
+		rotate(2)
+		got := follow(t, page, "/events", "Last-Event-ID", last).got()
+		if got[0].data["reset"] != false {
+			t.Error("routine that is gone makes a reader begin anew")
+		}
+		all := records(follow(t, page, "/events").got())
+		kinds := map[string]int{}
+		for i, m := range all {
+			kinds[m.data["name"].(string)]++
+			if i > 0 && m.data["seq"].(float64) <= all[i-1].data["seq"].(float64) {
+				t.Errorf("number %v comes after %v", m.data["seq"], all[i-1].data["seq"])
+			}
+		}
+		if kinds["credential adopted"] != 2 || len(all) != 4+50 {
+			t.Errorf("%d are kept: %v", len(all), kinds)
+		}
+	})
+}
+
 func TestRemove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := newPage(t, nil)

@@ -4,11 +4,11 @@ export class Store {
   pools = []; // as the server sends them, each with its records
   link = "connecting";
   #records = new Map(); // by pool
-  #room = 200;
+  #room = { events: 200, routine: 50 }; // for each pool
   #ahead = 0; // of this clock, the server's; milliseconds
 
-  hello({ reset, history }) {
-    this.#room = history;
+  hello({ reset, history, routine }) {
+    this.#room = { events: history, routine };
     if (reset) this.#records.clear();
   }
 
@@ -24,8 +24,15 @@ export class Store {
     record.at = Date.parse(record.at);
     const records = this.of(record.pool);
     records.push(record);
-    if (records.length > this.#room) records.shift();
+    this.#makeRoom(records, Boolean(record.routine));
     this.#records.set(record.pool, records);
+  }
+
+  // makeRoom drops the oldest of a kind, of which one came: routine makes way for routine alone.
+  #makeRoom(records, routine) {
+    const alike = (r) => Boolean(r.routine) === routine;
+    const room = routine ? this.#room.routine : this.#room.events;
+    if (records.filter(alike).length > room) records.splice(records.findIndex(alike), 1);
   }
 
   // of returns a pool's records, oldest first.
