@@ -21,9 +21,9 @@ type journal struct {
 
 	mu      sync.Mutex // guards the rest
 	last    uint64
-	lost    uint64 // the highest number that is no longer here; routine is not missed
-	pools   map[string]*history
-	changed chan struct{} // closed and replaced at every change
+	lost    uint64              // the highest number that is no longer here; routine is not missed
+	pools   map[string]*history // by their ids
+	changed chan struct{}       // closed and replaced at every change
 }
 
 // history is what is kept of a pool, each list in order.
@@ -44,23 +44,23 @@ func routine(event rekey.Event) bool {
 }
 
 // open makes room for a pool.
-func (j *journal) open(pool string) {
+func (j *journal) open(id string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.pools[pool] = &history{}
+	j.pools[id] = &history{}
 	j.announce()
 }
 
 // add notes an event. Those of a pool that has no room any more are not noted.
-func (j *journal) add(pool string, event rekey.Event) {
+func (j *journal) add(id, name string, event rekey.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	h, known := j.pools[pool]
+	h, known := j.pools[id]
 	if !known {
 		return
 	}
 	j.last++
-	r := newRecord(j.last, pool, time.Now(), event)
+	r := newRecord(j.last, id, name, time.Now(), event)
 	if r.routine {
 		h.routine, _ = push(h.routine, r, routineRoom)
 	} else {
@@ -82,10 +82,10 @@ func push(records []record, r record, room int) (_ []record, lost uint64) {
 }
 
 // forget drops a pool's events.
-func (j *journal) forget(pool string) {
+func (j *journal) forget(id string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	delete(j.pools, pool)
+	delete(j.pools, id)
 	j.announce()
 }
 

@@ -20,6 +20,7 @@ type Page struct {
 
 	mu      sync.Mutex // guards the rest
 	pools   []*entry   // in the order in which they were first named
+	named   uint64     // entries so far
 	streams int        // being served
 	closed  bool
 	idle    sync.WaitGroup // streams; Add under the lock and not after closed
@@ -27,6 +28,7 @@ type Page struct {
 
 // entry is a pool under its name.
 type entry struct {
+	id   string // of no other pool, also of those that had the name before and in processes before
 	name string
 	pool Pool // nil: only observed so far
 }
@@ -73,21 +75,22 @@ func isNil(pool Pool) bool {
 func (p *Page) Observe(name string) func(rekey.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.entry(name)
-	return func(event rekey.Event) { p.journal.add(name, event) }
+	e := p.entry(name)
+	return func(event rekey.Event) { p.journal.add(e.id, name, event) }
 }
 
-// Remove takes a pool and its events off the page. A name that is not there is none to remove.
+// Remove takes a pool and its events off the page, also those that it will have: the next pool of that name needs
+// another call of Observe, after this. A name that is not there is none to remove.
 func (p *Page) Remove(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, e := range p.pools {
 		if e.name == name {
 			p.pools = append(p.pools[:i:i], p.pools[i+1:]...)
-			break
+			p.journal.forget(e.id)
+			return
 		}
 	}
-	p.journal.forget(name)
 }
 
 // entry finds a pool or makes room for it. It is called under the lock.
@@ -97,9 +100,10 @@ func (p *Page) entry(name string) *entry {
 			return e
 		}
 	}
-	e := &entry{name: name}
+	p.named++
+	e := &entry{id: position(p.named), name: name}
 	p.pools = append(p.pools, e)
-	p.journal.open(name)
+	p.journal.open(e.id)
 	return e
 }
 

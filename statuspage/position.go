@@ -10,7 +10,7 @@ import (
 // process tells this process's events from those of the one before a restart, whose numbers began at 1, too.
 var process = rand.Text()[:8]
 
-// position is how far a browser has read, as the id of an event in the stream.
+// position makes a number one of this process: how far a browser has read, as the id of an event in the stream.
 func position(seq uint64) string { return process + "-" + strconv.FormatUint(seq, 10) }
 
 // positionOf returns the number of the last event that whoever asks has seen in the life of this process, zero for

@@ -17,6 +17,7 @@ type state struct {
 
 // poolState is one pool's. Status is nil before the pool was added.
 type poolState struct {
+	ID     string        `json:"id"`
 	Name   string        `json:"name"`
 	Status *rekey.Status `json:"status"`
 }
@@ -31,7 +32,7 @@ func (p *Page) look() []poolState {
 	p.mu.Unlock()
 	pools := make([]poolState, 0, len(entries))
 	for _, e := range entries {
-		s := poolState{Name: e.name}
+		s := poolState{ID: e.id, Name: e.name}
 		if e.pool != nil {
 			status := e.pool.Status()
 			s.Status = &status

@@ -156,7 +156,30 @@ func TestRemove(t *testing.T) {
 		if got := r.got(); len(got) != 0 {
 			t.Errorf("an event of a pool that is gone: %v", got)
 		}
+	})
+}
+
+// TestNameIsUsedAgain: a reader can tell the pools apart, and the first one's end is not told of the second.
+func TestNameIsUsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := newPage(t, nil)
+		before := page.Observe("orders")
 		add(t, page, "orders")
+		before(adopted(1))
+		r := follow(t, page, "/events")
+		first := r.got()
+		page.Remove("orders")
+		page.Observe("orders")(adopted(7))
+		add(t, page, "orders")
+		before(rekey.ClosedEvent{})
+		then := r.got()
+		if got := records(then); len(got) != 1 || got[0].data["id"] == records(first)[0].data["id"] {
+			t.Errorf("%v, after %v", got, records(first))
+		}
+		pool := func(m message) any { return m.data["pools"].([]any)[0].(map[string]any)["id"] }
+		if last := then[len(then)-2]; last.event != "pools" || pool(last) == pool(first[1]) || pool(last) != records(then)[0].data["id"] {
+			t.Errorf("%v, after %v", last, first[1])
+		}
 	})
 }
 

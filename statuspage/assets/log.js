@@ -24,7 +24,7 @@ export class Log {
     const least = levels.indexOf(this.#section.querySelector("input:checked").value);
     const records = store.all().filter((r) => levels.indexOf(r.level) >= least).slice(0, most);
     setHidden(this.#none, records.length > 0);
-    keyed(this.#list, records, (r) => r.seq, makeEntry);
+    keyed(this.#list, records, (r) => `${r.id}/${r.seq}`, makeEntry);
     this.#list.classList.toggle("several", store.pools.length > 1);
   }
 }

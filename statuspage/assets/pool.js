@@ -54,12 +54,12 @@ export class PoolView {
     setData(this.#badge, "state", state);
     setText(this.#badge, state);
     setText(this.#sentence, sentence(state, pool.status));
-    const records = store.of(pool.name);
+    const records = store.of(pool);
     const gens = generations(records, pool.status);
     const all = refreshes(records);
     this.#facts.update(pool.status, gens, now);
     this.#timeline.update(gens, all, pool.status, now);
-    keyed(this.#refreshes, folded(all).slice(0, shownRefreshes), (r) => r.seq, makeRefresh);
+    keyed(this.#refreshes, folded(all).slice(0, shownRefreshes), (r) => `${pool.id}/${r.seq}`, makeRefresh);
     setHidden(this.#none, all.length > 0);
   }
 }

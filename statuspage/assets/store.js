@@ -3,7 +3,7 @@
 export class Store {
   pools = []; // as the server sends them, each with its records
   link = "connecting";
-  #records = new Map(); // by pool
+  #records = new Map(); // by the pool's id: another may have its name after it
   #room = { events: 200, routine: 50 }; // for each pool
   #ahead = 0; // of this clock, the server's; milliseconds
 
@@ -15,17 +15,17 @@ export class Store {
   setPools({ now, pools }) {
     this.#ahead = Date.parse(now) - Date.now();
     this.pools = pools;
-    for (const name of this.#records.keys()) {
-      if (!pools.some((pool) => pool.name === name)) this.#records.delete(name);
+    for (const id of this.#records.keys()) {
+      if (!pools.some((pool) => pool.id === id)) this.#records.delete(id);
     }
   }
 
   add(record) {
     record.at = Date.parse(record.at);
-    const records = this.of(record.pool);
+    const records = this.of(record);
     records.push(record);
     this.#makeRoom(records, Boolean(record.routine));
-    this.#records.set(record.pool, records);
+    this.#records.set(record.id, records);
   }
 
   // makeRoom drops the oldest of a kind, of which one came: routine makes way for routine alone.
@@ -36,8 +36,8 @@ export class Store {
   }
 
   // of returns a pool's records, oldest first.
-  of(pool) {
-    return this.#records.get(pool) ?? [];
+  of({ id }) {
+    return this.#records.get(id) ?? [];
   }
 
   // all returns the records of all pools, newest first.

@@ -25,3 +25,23 @@ func TestPollsPushNothingOut(t *testing.T) {
 	}
 	b.wantQuiet()
 }
+
+// TestNameIsUsedAgain: what is shown of a pool is not that of the one before.
+func TestNameIsUsedAgain(t *testing.T) {
+	s := newSite(t, nil)
+	first := s.puppet("orders")
+	first.adopt(2)
+	b := newTab(t, look{})
+	b.open(s.url())
+	b.untilText("[data-phase=current] .id", "2")
+	s.page.Remove("orders")
+	first.adopt(3) // it lives on
+	s.puppet("orders")
+	b.untilText("[data-phase=current] .id", "1")
+	for _, list := range []string{".timeline [data-phase]", ".refreshes li", ".log li"} {
+		if got := eval[int](b, `document.querySelectorAll("`+list+`").length`); got != 1 {
+			t.Errorf("%d of %s are shown:\n%s", got, list, b.text("main"))
+		}
+	}
+	b.wantQuiet()
+}

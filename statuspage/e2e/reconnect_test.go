@@ -69,6 +69,7 @@ func TestServerRestarts(t *testing.T) {
 	b.untilText("#link", "live")
 	b.untilText("h2", "billing")
 	b.until("the pool of before is gone", `document.querySelectorAll(".pool").length === 1`)
+	b.until("the log is the new process's", `[...document.querySelectorAll(".log li")].map((e) => e.querySelector(".from").textContent).join() === "billing"`)
 	b.untilText("#announcer", "Connection is back")
 	b.wantQuiet("net::ERR_")
 }
