@@ -15,6 +15,7 @@ import (
 // for requests to end, and a stream ends with the page; http.Server.RegisterOnShutdown is a good place.
 type Page struct {
 	opts    Options
+	life    life
 	journal *journal
 	closing chan struct{} // closed by Close
 
@@ -28,7 +29,7 @@ type Page struct {
 
 // entry is a pool under its name.
 type entry struct {
-	id   string // of no other pool, also of those that had the name before and in processes before
+	id   string // of no other pool, not of one that had the name before, nor of another process
 	name string
 	pool Pool // nil: only observed so far
 }
@@ -39,7 +40,7 @@ func New(opts *Options) (*Page, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Page{opts: o, journal: newJournal(o.History), closing: make(chan struct{})}, nil
+	return &Page{opts: o, life: newLife(), journal: newJournal(o.History), closing: make(chan struct{})}, nil
 }
 
 // Add puts a pool on the page. Its name, which no other pool has, is what Observe was given for its events.
@@ -101,7 +102,7 @@ func (p *Page) entry(name string) *entry {
 		}
 	}
 	p.named++
-	e := &entry{id: position(p.named), name: name}
+	e := &entry{id: p.life.mark(p.named), name: name}
 	p.pools = append(p.pools, e)
 	p.journal.open(e.id)
 	return e

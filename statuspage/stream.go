@@ -65,7 +65,7 @@ func (s *stream) begin(r *http.Request) bool {
 func (s *stream) run(r *http.Request) error {
 	tick := time.NewTicker(s.page.opts.Interval)
 	defer tick.Stop()
-	err := s.hello(positionOf(r))
+	err := s.hello(s.page.life.positionOf(r))
 	for err == nil {
 		changed := s.page.journal.watch()
 		if err = s.tell(); err != nil {
@@ -131,7 +131,7 @@ func (s *stream) putRecords() error {
 		return errSlow
 	}
 	for _, r := range records {
-		s.put("record", position(r.seq), r.data)
+		s.put("record", s.page.life.mark(r.seq), r.data)
 		s.seen = r.seq
 	}
 	return nil
