@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"sync"
+	"time"
 
 	"github.com/rekeyhq/rekey"
 )
@@ -46,6 +47,20 @@ func (p *puppet) adopt(g uint64) {
 	p.observe(rekey.AdoptedEvent{Generation: g, Version: version(g), Username: user(g)})
 	p.observe(rekey.RefreshEndedEvent{Trigger: rekey.TriggerChanged, Outcome: rekey.OutcomeAdopted, Generation: g, Version: version(g)})
 	p.set(func(s *rekey.Status) { s.Generation, s.Version, s.Username = g, version(g), user(g) })
+}
+
+// hand exchanges the connections for those of the next generation, but for so many.
+func (p *puppet) hand(over uint64, held int) {
+	before := p.Status()
+	p.adopt(over)
+	p.set(func(s *rekey.Status) {
+		if held > 0 {
+			s.Draining = append(s.Draining, rekey.GenerationStatus{Generation: before.Generation, Version: before.Version, Connections: held})
+		}
+	})
+	if held == 0 {
+		p.observe(rekey.DrainedEvent{Generation: before.Generation, Version: before.Version, Duration: 100 * time.Millisecond})
+	}
 }
 
 // poll tells of a refresh that changed nothing.
