@@ -2,6 +2,7 @@ package statuspage
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,6 +26,12 @@ type Options struct {
 	// routine, such as a refresh that changed nothing. Defaults to 200.
 	History int
 
+	// Hosts are names under which the page is served besides localhost and loopback addresses, such as what a
+	// browser knows a proxy by that passes its Host on; ports do not count, and "*" means every name. Defaults to
+	// none on a loopback address: that keeps out web pages whose name was made to lead there (DNS rebinding).
+	// Elsewhere it defaults to every name.
+	Hosts []string
+
 	// MaxStreams is how many browsers may follow the events at a time; others are told to come again. Defaults
 	// to 32.
 	MaxStreams int
@@ -47,6 +54,7 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		out = *o
 	}
+	out.Hosts = slices.Clone(out.Hosts)
 	setDefault(&out.Title, DefaultTitle)
 	setDefault(&out.History, DefaultHistory)
 	setDefault(&out.MaxStreams, DefaultMaxStreams)

@@ -112,6 +112,10 @@ func (p *Page) entry(name string) *entry {
 // know where it is mounted.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
+	if !p.allowsHost(r) {
+		http.Error(w, "the status page is not served under this name, unless statuspage.Options.Hosts has it", http.StatusForbidden)
+		return
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "this page can only be read", http.StatusMethodNotAllowed)
