@@ -109,19 +109,20 @@ func (j *journal) watch() <-chan struct{} {
 	return j.changed
 }
 
-// since returns the events after a number, in order, and whether there are none missing among them, routine aside.
-func (j *journal) since(seq uint64) (records []record, complete bool) {
+// since returns the events after a number, in order, whether there are none missing among them, routine aside, and the
+// number of the last that there ever was.
+func (j *journal) since(seq uint64) (records []record, complete bool, last uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if seq >= j.last {
-		return nil, seq == j.last
+		return nil, seq == j.last, j.last
 	}
 	for _, h := range j.pools {
 		records = append(records, after(h.events, seq)...)
 		records = append(records, after(h.routine, seq)...)
 	}
 	slices.SortFunc(records, func(a, b record) int { return cmp.Compare(a.seq, b.seq) })
-	return records, seq >= j.lost
+	return records, seq >= j.lost, j.last
 }
 
 // after is the part of records with a higher number.

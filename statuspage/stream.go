@@ -49,17 +49,14 @@ type stream struct {
 func (s *stream) begin(r *http.Request) bool {
 	h := s.out.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold the events back
-	if r.Method == http.MethodHead {
-		return false
-	}
+	h.Set("Cache-Control", "no-store, no-transform") // what compresses collects
+	h.Set("X-Accel-Buffering", "no")                 // nginx would hold the events back
 	s.extend()
 	if err := s.control.Flush(); errors.Is(err, http.ErrNotSupported) {
 		http.Error(s.out, "the server's ResponseWriter cannot stream", http.StatusNotImplemented)
 		return false
 	}
-	return true
+	return r.Method != http.MethodHead // which asks whether it would work
 }
 
 func (s *stream) run(r *http.Request) error {
@@ -85,7 +82,7 @@ func (s *stream) run(r *http.Request) error {
 
 // hello begins where the reader was, or at the beginning when what it missed is not here any more.
 func (s *stream) hello(seen uint64) error {
-	_, complete := s.page.journal.since(seen)
+	_, complete, _ := s.page.journal.since(seen)
 	if complete {
 		s.seen = seen
 	}
@@ -126,7 +123,7 @@ func (s *stream) putPools() error {
 }
 
 func (s *stream) putRecords() error {
-	records, complete := s.page.journal.since(s.seen)
+	records, complete, _ := s.page.journal.since(s.seen)
 	if !complete && s.seen > 0 {
 		return errSlow
 	}

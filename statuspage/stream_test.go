@@ -2,6 +2,7 @@ package statuspage_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,31 @@ func TestStreamTellsAllFromTheBeginning(t *testing.T) {
 		time.Sleep(statuspage.DefaultInterval)
 		if got := r.got(); len(got) != 1 || got[0].event != "pools" {
 			t.Errorf("a connection came: %v", got)
+		}
+	})
+}
+
+// TestSnapshotGoesOn: a stream from where state.json was taken tells what came then, and nothing twice.
+func TestSnapshotGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := newPage(t, nil)
+		observe := page.Observe("orders")
+		observe(adopted(1))
+		w := get(page, "GET", "/state.json")
+		var snapshot struct{ Position string }
+		if err := json.Unmarshal(w.Body.Bytes(), &snapshot); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Header().Get("Cache-Control"); got != "no-store, no-transform" {
+			t.Errorf("it may be %s", got)
+		}
+		observe(adopted(2))
+		r := follow(t, page, "/events?after="+snapshot.Position)
+		if got := r.got(); got[0].data["reset"] != false || len(records(got)) != 1 || records(got)[0].data["seq"] != 2.0 {
+			t.Errorf("%v", got)
+		}
+		if got := r.header.Get("Cache-Control"); got != "no-store, no-transform" {
+			t.Errorf("the stream may be %s", got)
 		}
 	})
 }
@@ -244,10 +270,12 @@ type noFlush struct{ http.ResponseWriter }
 
 func TestNoStreaming(t *testing.T) {
 	page := newPage(t, nil)
-	w := httptest.NewRecorder()
-	page.ServeHTTP(noFlush{w}, httptest.NewRequest("GET", "/events", nil))
-	if w.Code != http.StatusNotImplemented || !bytes.Contains(w.Body.Bytes(), []byte("stream")) {
-		t.Errorf("%d %s", w.Code, w.Body)
+	for _, method := range []string{"GET", "HEAD"} {
+		w := httptest.NewRecorder()
+		page.ServeHTTP(noFlush{w}, httptest.NewRequest(method, "/events", nil))
+		if w.Code != http.StatusNotImplemented || !bytes.Contains(w.Body.Bytes(), []byte("stream")) {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
 	}
 }
 

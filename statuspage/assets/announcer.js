@@ -31,6 +31,7 @@ export class Announcer {
   link(state) {
     clearTimeout(this.#lost);
     if (state === "live") this.#tellLink("live", "Connection is back");
+    else if (state === "polling") this.#tellLink("polling", "Events do not come as they happen");
     else this.#lost = setTimeout(() => this.#tellLink("lost", "Connection lost, trying again"), lingers);
   }
 

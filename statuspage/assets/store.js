@@ -1,11 +1,18 @@
 // What the server has told so far.
 
 export class Store {
-  pools = []; // as the server sends them, each with its records
-  link = "connecting";
+  pools = []; // as the server sends them
+  known = false; // whether it has sent any
   #records = new Map(); // by the pool's id: another may have its name after it
   #room = { events: 200, routine: 50 }; // for each pool
   #ahead = 0; // of this clock, the server's; milliseconds
+
+  // snapshot forgets what was told before: it has all that there is.
+  snapshot(state) {
+    this.#records.clear();
+    this.setPools(state);
+    for (const record of state.events ?? []) this.#keep(record);
+  }
 
   hello({ reset, history, routine }) {
     this.#room = { events: history, routine };
@@ -15,17 +22,22 @@ export class Store {
   setPools({ now, pools }) {
     this.#ahead = Date.parse(now) - Date.now();
     this.pools = pools;
+    this.known = true;
     for (const id of this.#records.keys()) {
       if (!pools.some((pool) => pool.id === id)) this.#records.delete(id);
     }
   }
 
   add(record) {
+    if (this.of(record).at(-1)?.seq >= record.seq) return; // a snapshot had it
+    this.#keep(record);
+    this.#makeRoom(this.of(record), Boolean(record.routine));
+  }
+
+  #keep(record) {
     record.at = Date.parse(record.at);
-    const records = this.of(record);
-    records.push(record);
-    this.#makeRoom(records, Boolean(record.routine));
-    this.#records.set(record.id, records);
+    if (!this.#records.has(record.id)) this.#records.set(record.id, []);
+    this.of(record).push(record);
   }
 
   // makeRoom drops the oldest of a kind, of which one came: routine makes way for routine alone.
