@@ -24,9 +24,21 @@ export class Log {
     const least = levels.indexOf(this.#section.querySelector("input:checked").value);
     const records = store.all().filter((r) => levels.indexOf(r.level) >= least).slice(0, most);
     setHidden(this.#none, records.length > 0);
+    const goBack = stay(this.#list);
     keyed(this.#list, records, (r) => `${r.id}/${r.seq}`, makeEntry);
     this.#list.classList.toggle("several", store.pools.length > 1);
+    goBack();
   }
+}
+
+// stay remembers what a reader sees who has scrolled down, and returns what puts it there again: new entries come above.
+// Not every browser has overflow-anchor.
+function stay(list) {
+  const box = list.parentElement;
+  const seen = box.scrollTop > 0 && [...list.children].find((entry) => entry.offsetTop + entry.offsetHeight > box.offsetTop + box.scrollTop);
+  if (!seen) return () => {};
+  const from = seen.offsetTop;
+  return () => seen.isConnected && (box.scrollTop += seen.offsetTop - from);
 }
 
 function makeEntry(record) {
