@@ -25,7 +25,7 @@ export class Log {
     const records = store.all().filter((r) => levels.indexOf(r.level) >= least).slice(0, most);
     setHidden(this.#none, records.length > 0);
     const goBack = stay(this.#list);
-    keyed(this.#list, records, (r) => `${r.id}/${r.seq}`, makeEntry);
+    keyed(this.#list, records, (r) => `${r.id}/${r.seq}`, makeEntry, store.now());
     this.#list.classList.toggle("several", store.pools.length > 1);
     goBack();
   }
@@ -42,9 +42,10 @@ function stay(list) {
 }
 
 function makeEntry(record) {
-  const at = el("time", { datetime: new Date(record.at).toISOString(), title: dateTime(record.at) }, time(record.at));
+  const at = el("time", { datetime: new Date(record.at).toISOString(), title: dateTime(record.at) });
   const pool = el("span", { class: "from" }, record.pool);
   const level = el("span", { class: "level" });
   setText(level, { WARN: "Warning", ERROR: "Error" }[record.level] ?? "");
-  return { node: el("li", { "data-level": record.level }, at, " ", pool, " ", el("span", { class: "what" }, level, " ", sentence(record))) };
+  const node = el("li", { "data-level": record.level }, at, " ", pool, " ", el("span", { class: "what" }, level, " ", sentence(record)));
+  return { node, update: (record, now) => setText(at, time(record.at, now)) };
 }

@@ -130,7 +130,7 @@ function drawBars(g, where, { reign, drain, ahead, story }) {
 
 // tell says in words what the bars show.
 function tell(g, now) {
-  const since = time(g.from);
+  const since = time(g.from, now);
   if (g.current) return `${g.refused ? "refused; " : ""}in use since ${since}${g.alternate ? ", an alternate" : ""}`;
   if (g.drained) return `${g.took === undefined ? "drained" : `drained in ${span(g.took)}`}${g.cancelled ? `, ${g.cancelled} cancelled` : ""}`;
   if (g.connections || g.draining) return `draining for ${span(now - g.superseded)}`;
