@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/statuspage"
 )
 
@@ -126,5 +127,25 @@ func TestAssetsAreKept(t *testing.T) {
 	page.ServeHTTP(again, request)
 	if again.Code != http.StatusNotModified || again.Body.Len() > 0 {
 		t.Errorf("%d, %d bytes", again.Code, again.Body.Len())
+	}
+}
+
+// countingPool has PoolStats, too.
+type countingPool struct{ fakePool }
+
+func (*countingPool) PoolStats() rekey.PoolStats {
+	return rekey.PoolStats{Max: 10, Used: 3, Idle: 4, Acquires: 99}
+}
+
+// TestCounts: those of a pool that has them are shown, and those that only grow are not, which would be news for ever.
+func TestCounts(t *testing.T) {
+	page := newPage(t, nil)
+	add(t, page, "billing")
+	if err := page.Add("orders", &countingPool{}); err != nil {
+		t.Fatal(err)
+	}
+	text := get(page, "GET", "/state.json").Body.String()
+	if strings.Count(text, `"counts"`) != 1 || !strings.Contains(text, `"counts":{"max":10,"used":3,"idle":4}`) {
+		t.Error(text)
 	}
 }

@@ -14,11 +14,12 @@ type state struct {
 	Pools []poolState `json:"pools"`
 }
 
-// poolState is one pool's. Status is nil before the pool was added.
+// poolState is one pool's. Status is nil before the pool was added, and Counts for pools that do not count.
 type poolState struct {
 	ID     string        `json:"id"`
 	Name   string        `json:"name"`
 	Status *rekey.Status `json:"status"`
+	Counts *counts       `json:"counts,omitempty"`
 }
 
 // look asks all pools. They are asked without the lock: what a pool does in Status is its own affair.
@@ -34,7 +35,7 @@ func (p *Page) look() []poolState {
 		s := poolState{ID: e.id, Name: e.name}
 		if e.pool != nil {
 			status := e.pool.Status()
-			s.Status = &status
+			s.Status, s.Counts = &status, countsOf(e.pool)
 		}
 		pools = append(pools, s)
 	}

@@ -57,7 +57,7 @@ export class PoolView {
     const records = store.of(pool);
     const gens = generations(records, pool.status);
     const all = refreshes(records);
-    this.#facts.update(pool.status, gens, now);
+    this.#facts.update(pool, gens, now);
     this.#timeline.update(gens, all, pool.status, now);
     keyed(this.#refreshes, folded(all).slice(0, shownRefreshes), (r) => `${pool.id}/${r.seq}`, makeRefresh, now);
     setHidden(this.#none, all.length > 0);
@@ -92,6 +92,7 @@ function makeRefresh() {
 
 // Facts are what there is to know of the credential in use.
 class Facts {
+  #counts = el("span", { class: "counts" });
   #margin = el("span", { class: "margin" });
   #life = el("span", { class: "life", "aria-hidden": "true" });
   #values = {};
@@ -104,11 +105,11 @@ class Facts {
       return el("div", { class: `fact-${name}` }, el("dt", {}, title), value);
     };
     this.node = el("dl", { class: "facts" },
-      fact("ends", "Credential ends", this.#margin, this.#life), fact("refresh", "Next refresh"), fact("connections", "Connections"),
+      fact("ends", "Credential ends", this.#margin, this.#life), fact("refresh", "Next refresh"), fact("connections", "Connections", this.#counts),
       fact("breaker", "Breaker"), fact("user", "User"), fact("version", "Version"));
   }
 
-  update(status, generations, now) {
+  update({ status, counts }, generations, now) {
     const v = this.#values;
     const ends = endOf(status);
     setText(v.ends, !status?.generation ? "–" : ends ? until(ends, now) : "never");
@@ -118,6 +119,7 @@ class Facts {
     const next = moment(status?.next_refresh);
     setText(v.refresh, next ? (next > now ? until(next, now) : "now") : status && status.state !== "closed" ? "now" : "–");
     setText(v.connections, connections(generations));
+    setText(this.#counts, counts ? `${counts.used} in use, ${counts.idle} idle, ${counts.max} at most` : "");
     setText(v.breaker, status?.breaker || "–");
     setData(v.breaker, "state", status?.breaker ?? "");
     setText(v.user, status?.username ? `${status.username}${status.alternate ? " (alternate)" : ""}` : "–");
