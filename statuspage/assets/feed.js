@@ -16,8 +16,10 @@ export class Feed {
   #resting = false;
   #timer; // for the next look
   #rest;
+  #since; // when it was lost
 
-  // on has the methods snapshot, hello, pools, record, and link, which is told "live", "polling", with the reason, or "lost".
+  // on has the methods snapshot, hello, pools, record, and link, which is told "live", "polling", or "lost", with the reason
+  // and, if anything came before, since when.
   constructor(on) {
     this.#on = on;
     this.#stream = new Stream("events", { ...on, hello: (data) => this.#hello(data), lost: () => this.#lost() });
@@ -41,7 +43,10 @@ export class Feed {
   }
 
   #lost() {
-    if (this.#live) this.#lookLater();
+    if (this.#live) {
+      this.#since = Date.now();
+      this.#lookLater();
+    }
     this.#live = false;
     if (!this.#looks) this.#on.link("lost");
   }
@@ -52,26 +57,27 @@ export class Feed {
   }
 
   async #lookInstead() {
-    const came = await this.#look();
-    const why = came && !this.#resting ? await this.#why() : "";
+    const trouble = await this.#look();
+    const why = trouble || this.#resting ? trouble : await this.#why();
     if (this.#live) return;
-    this.#looks = came;
-    if (!this.#resting) this.#on.link(came ? "polling" : "lost", why);
+    this.#looks = !trouble;
+    if (this.#looks) this.#since = Date.now();
+    if (!this.#resting) this.#on.link(trouble ? "lost" : "polling", why, this.#since);
     this.#lookLater();
   }
 
-  // look shows how things are, unless the stream has come meanwhile, and reports whether there was an answer.
+  // look shows how things are, unless the stream has come meanwhile. It returns why it could not.
   async #look() {
     try {
       const answer = await fetch("state.json", { cache: "no-store", signal: AbortSignal.timeout(patience) });
-      if (!answer.ok) return false;
+      if (!answer.ok) return `the server answers ${answer.status}`;
       const data = await answer.json();
-      if (this.#live) return true;
+      if (this.#live) return "";
       this.#stream.last = data.position;
       this.#on.snapshot(data);
-      return true;
+      return "";
     } catch {
-      return false;
+      return silent;
     }
   }
 
@@ -81,7 +87,7 @@ export class Feed {
       const { status } = await fetch("events", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(patience) });
       return reasons[status] ?? `the server answers ${status}`;
     } catch {
-      return "the server does not answer";
+      return silent;
     }
   }
 
@@ -105,6 +111,7 @@ export class Feed {
   }
 }
 
+const silent = "the server does not answer";
 const reasons = {
   200: "something on the way to the server collects them",
   501: "something in the server, in front of this page, cannot stream",

@@ -3,7 +3,7 @@
 import { Announcer } from "./announcer.js";
 import { el, keyed, setData, setHidden, setText } from "./dom.js";
 import { Feed, pause } from "./feed.js";
-import { count, span } from "./format.js";
+import { count, span, time } from "./format.js";
 import { Log } from "./log.js";
 import { PoolView, idOf, stateOf } from "./pool.js";
 import { Store } from "./store.js";
@@ -79,9 +79,10 @@ function showLink() {
   setText($("link"), paused ? "paused" : links[link] ?? link);
 }
 
-function showNotice(why) {
+function showNotice(why, since) {
+  const looks = `Events do not come as they happen: ${why}. This page looks every ${span(pause)} instead.`;
   setHidden($("notice"), !why);
-  setText($("notice"), why ? `Events do not come as they happen: ${why}. This page looks every ${span(pause)} instead.` : "");
+  setText($("notice"), !why ? "" : link === "polling" ? looks : `No news${since ? ` since ${time(since)}` : ""}: ${why}.`);
 }
 
 $("pause").addEventListener("click", () => {
@@ -109,10 +110,10 @@ new Feed({
     store.add(record);
     changed();
   },
-  link: (state, why) => {
+  link: (state, why, since) => {
     link = state;
     showLink();
-    showNotice(why);
+    if (why || state === "live") showNotice(why, since);
     announcer.link(state);
   },
 });

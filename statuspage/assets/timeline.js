@@ -6,7 +6,7 @@ import { count, span, time, until } from "./format.js";
 import { scale } from "./scale.js";
 
 const rows = 4; // as many are there from the beginning, so that nothing moves when they fill; more only if more drain
-const roomAfter = 0.68; // a bar that ends further right has no room for words after it
+const roomAfter = 0.72; // a bar that ends further right has no room for words after it
 const roomBefore = 0.45; // and one that begins further left, for words before it
 const squares = 24; // at most; above, a square stands for several connections
 
@@ -121,7 +121,7 @@ function drawBars(g, where, { reign, drain, ahead, story }) {
   setHidden(drain, !g.superseded);
   const end = g.current ? g.expires ?? where.to : 0;
   setVars(ahead, { from: where.share(where.now), to: where.share(end) });
-  setHidden(ahead, !g.current || end <= where.now);
+  setHidden(ahead, !g.current || g.refused || end <= where.now);
   setData(ahead, "open", String(!g.expires || g.expires > where.to));
   const last = where.share(g.current ? end : Math.max(gone, superseded));
   setVars(story, { at: last < roomAfter ? last : where.share(g.from) });

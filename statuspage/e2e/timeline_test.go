@@ -3,6 +3,9 @@ package e2e_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rekeyhq/rekey"
 )
 
 // TestStuckGenerationIsShown: whatever came after it, and however many there are.
@@ -32,5 +35,22 @@ func TestStuckGenerationIsShown(t *testing.T) {
 	if got, want := ids(), "current 9, draining 8, draining 7, draining 2"; got != want {
 		t.Errorf("the rows are %s, and not %s", got, want)
 	}
+	if got := eval[[]string](b, `[...document.querySelectorAll("[data-phase=draining] .story")].map((e) => e.dataset.side)`); strings.Join(got, " ") != "after after after" {
+		t.Errorf("how long they have been draining is shown %q", got)
+	}
+	b.wantQuiet()
+}
+
+// TestRefusedIsNotValid, however long its lease: nothing lies ahead of it on the timeline.
+func TestRefusedIsNotValid(t *testing.T) {
+	s := newSite(t, nil)
+	orders := s.puppet("orders")
+	orders.set(func(s *rekey.Status) { s.ExpiresAt = time.Now().Add(time.Hour) })
+	b := newTab(t, look{})
+	b.open(s.url())
+	const ahead = `document.querySelectorAll("[data-phase=current] .ahead:not([hidden])").length`
+	b.until("it is valid", ahead+" === 1")
+	orders.set(func(s *rekey.Status) { s.State = rekey.StateRefused })
+	b.until("it is not", ahead+" === 0")
 	b.wantQuiet()
 }
