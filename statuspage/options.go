@@ -3,6 +3,7 @@ package statuspage
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -83,6 +84,11 @@ func (o *Options) validate() error {
 	for _, p := range positive {
 		if p.value < 0 {
 			return fmt.Errorf("statuspage: Options.%s must not be negative", p.field)
+		}
+	}
+	for _, host := range o.Hosts {
+		if hostOf(host) == "" || strings.Contains(host, "/") {
+			return fmt.Errorf("statuspage: Options.Hosts must hold names, and not %q", host)
 		}
 	}
 	return nil

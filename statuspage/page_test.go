@@ -14,7 +14,7 @@ import (
 func TestOptionsAreChecked(t *testing.T) {
 	for field, opts := range map[string]statuspage.Options{
 		"History": {History: -1}, "MaxStreams": {MaxStreams: -1}, "Interval": {Interval: -1}, "Heartbeat": {Heartbeat: -1},
-		"WriteTimeout": {WriteTimeout: -1},
+		"WriteTimeout": {WriteTimeout: -1}, "Hosts": {Hosts: []string{"ops.example.com", "https://ops.example.com"}},
 	} {
 		if _, err := statuspage.New(&opts); err == nil || !strings.Contains(err.Error(), "Options."+field+" ") {
 			t.Errorf("%s: %v", field, err)

@@ -16,7 +16,7 @@ export class Feed {
   #resting = false;
   #timer; // for the next look
   #rest;
-  #since; // when it was lost
+  #since; // when there was news for the last time
 
   // on has the methods snapshot, hello, pools, record, and link, which is told "live", "polling", or "lost", with the reason
   // and, if anything came before, since when.
@@ -61,7 +61,6 @@ export class Feed {
     const why = trouble || this.#resting ? trouble : await this.#why();
     if (this.#live) return;
     this.#looks = !trouble;
-    if (this.#looks) this.#since = Date.now();
     if (!this.#resting) this.#on.link(trouble ? "lost" : "polling", why, this.#since);
     this.#lookLater();
   }
@@ -74,6 +73,7 @@ export class Feed {
       const data = await answer.json();
       if (this.#live) return "";
       this.#stream.last = data.position;
+      this.#since = Date.now();
       this.#on.snapshot(data);
       return "";
     } catch {
