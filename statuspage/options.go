@@ -2,6 +2,8 @@ package statuspage
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,8 +23,15 @@ type Options struct {
 	// Title heads the page: the service's name, say. Defaults to "Database credentials".
 	Title string
 
-	// History is how many events of each pool are kept for those who come later. Defaults to 200.
+	// History is how many events of each pool are kept for those who come later, beside the last 50 that are
+	// routine, such as a refresh that changed nothing. Defaults to 200.
 	History int
+
+	// Hosts are names under which the page is served besides localhost and loopback addresses, such as what a
+	// browser knows a proxy by that passes its Host on; ports do not count, and "*" means every name. Defaults to
+	// none on a loopback address: that keeps out web pages whose name was made to lead there (DNS rebinding).
+	// Elsewhere it defaults to every name.
+	Hosts []string
 
 	// MaxStreams is how many browsers may follow the events at a time; others are told to come again. Defaults
 	// to 32.
@@ -46,6 +55,7 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		out = *o
 	}
+	out.Hosts = slices.Clone(out.Hosts)
 	setDefault(&out.Title, DefaultTitle)
 	setDefault(&out.History, DefaultHistory)
 	setDefault(&out.MaxStreams, DefaultMaxStreams)
@@ -74,6 +84,11 @@ func (o *Options) validate() error {
 	for _, p := range positive {
 		if p.value < 0 {
 			return fmt.Errorf("statuspage: Options.%s must not be negative", p.field)
+		}
+	}
+	for _, host := range o.Hosts {
+		if hostOf(host) == "" || strings.Contains(host, "/") {
+			return fmt.Errorf("statuspage: Options.Hosts must hold names, and not %q", host)
 		}
 	}
 	return nil

@@ -15,11 +15,13 @@ import (
 // for requests to end, and a stream ends with the page; http.Server.RegisterOnShutdown is a good place.
 type Page struct {
 	opts    Options
+	life    life
 	journal *journal
 	closing chan struct{} // closed by Close
 
 	mu      sync.Mutex // guards the rest
 	pools   []*entry   // in the order in which they were first named
+	named   uint64     // entries so far
 	streams int        // being served
 	closed  bool
 	idle    sync.WaitGroup // streams; Add under the lock and not after closed
@@ -27,6 +29,7 @@ type Page struct {
 
 // entry is a pool under its name.
 type entry struct {
+	id   string // of no other pool, not of one that had the name before, nor of another process
 	name string
 	pool Pool // nil: only observed so far
 }
@@ -37,7 +40,7 @@ func New(opts *Options) (*Page, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Page{opts: o, journal: newJournal(o.History), closing: make(chan struct{})}, nil
+	return &Page{opts: o, life: newLife(), journal: newJournal(o.History), closing: make(chan struct{})}, nil
 }
 
 // Add puts a pool on the page. Its name, which no other pool has, is what Observe was given for its events.
@@ -73,21 +76,22 @@ func isNil(pool Pool) bool {
 func (p *Page) Observe(name string) func(rekey.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.entry(name)
-	return func(event rekey.Event) { p.journal.add(name, event) }
+	e := p.entry(name)
+	return func(event rekey.Event) { p.journal.add(e.id, name, event) }
 }
 
-// Remove takes a pool and its events off the page. A name that is not there is none to remove.
+// Remove takes a pool and its events off the page, also those that it will have: the next pool of that name needs
+// another call of Observe, after this. A name that is not there is none to remove.
 func (p *Page) Remove(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, e := range p.pools {
 		if e.name == name {
 			p.pools = append(p.pools[:i:i], p.pools[i+1:]...)
-			break
+			p.journal.forget(e.id)
+			return
 		}
 	}
-	p.journal.forget(name)
 }
 
 // entry finds a pool or makes room for it. It is called under the lock.
@@ -97,9 +101,10 @@ func (p *Page) entry(name string) *entry {
 			return e
 		}
 	}
-	e := &entry{name: name}
+	p.named++
+	e := &entry{id: p.life.mark(p.named), name: name}
 	p.pools = append(p.pools, e)
-	p.journal.open(name)
+	p.journal.open(e.id)
 	return e
 }
 
@@ -107,6 +112,10 @@ func (p *Page) entry(name string) *entry {
 // know where it is mounted.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
+	if !p.allowsHost(r) {
+		http.Error(w, "the status page is not served under this name, unless statuspage.Options.Hosts has it", http.StatusForbidden)
+		return
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "this page can only be read", http.StatusMethodNotAllowed)

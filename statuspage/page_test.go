@@ -1,14 +1,11 @@
 package statuspage_test
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/statuspage"
@@ -17,7 +14,7 @@ import (
 func TestOptionsAreChecked(t *testing.T) {
 	for field, opts := range map[string]statuspage.Options{
 		"History": {History: -1}, "MaxStreams": {MaxStreams: -1}, "Interval": {Interval: -1}, "Heartbeat": {Heartbeat: -1},
-		"WriteTimeout": {WriteTimeout: -1},
+		"WriteTimeout": {WriteTimeout: -1}, "Hosts": {Hosts: []string{"ops.example.com", "https://ops.example.com"}},
 	} {
 		if _, err := statuspage.New(&opts); err == nil || !strings.Contains(err.Error(), "Options."+field+" ") {
 			t.Errorf("%s: %v", field, err)
@@ -133,51 +130,22 @@ func TestAssetsAreKept(t *testing.T) {
 	}
 }
 
-// TestEveryEvent: each kind of event is shown, errors as text, and a sentence is there for each.
-func TestEveryEvent(t *testing.T) {
-	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	fetch := &rekey.FetchError{Op: "fetch", Err: errors.New("no route")}
-	events := []rekey.Event{
-		rekey.FetchedEvent{Version: "v"}, rekey.RefreshFailedEvent{Err: fetch, RetryAt: at}, rekey.RenewedEvent{ExpiresAt: at},
-		rekey.RefusedEvent{Err: &rekey.VerifyError{Version: "v", Err: errors.New("no")}}, adopted(1), rekey.ConfirmedEvent{},
-		rekey.LoginRefusedEvent{}, rekey.LoginRestoredEvent{}, rekey.ExpiredEvent{}, rekey.DrainedEvent{}, rekey.RetiredEvent{Err: fetch},
-		rekey.WarningEvent{Message: strings.Repeat("ä", 1000)}, rekey.ClosedEvent{},
-	}
+// countingPool has PoolStats, too.
+type countingPool struct{ fakePool }
+
+func (*countingPool) PoolStats() rekey.PoolStats {
+	return rekey.PoolStats{Max: 10, Used: 3, Idle: 4, Acquires: 99}
+}
+
+// TestCounts: those of a pool that has them are shown, and those that only grow are not, which would be news for ever.
+func TestCounts(t *testing.T) {
 	page := newPage(t, nil)
-	observe := page.Observe("orders")
-	for _, e := range events {
-		observe(e)
-	}
-	var state struct {
-		Pools  []struct{ Name string }
-		Events []struct {
-			Pool, Name, Level string
-			Attrs             map[string]any
-		}
-	}
-	if err := json.Unmarshal(get(page, "GET", "/state.json").Body.Bytes(), &state); err != nil {
+	add(t, page, "billing")
+	if err := page.Add("orders", &countingPool{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(state.Events) != len(events) || len(state.Pools) != 1 {
-		t.Fatalf("%d events, %d pools", len(state.Events), len(state.Pools))
-	}
-	sentences := get(page, "GET", "/sentences.js").Body.String()
-	for i, e := range events {
-		got := state.Events[i]
-		if got.Name != e.Name() || got.Level != e.Level().String() || len(got.Attrs) != len(e.Attrs()) {
-			t.Errorf("%T became %+v", e, got)
-		}
-		if !strings.Contains(sentences, `"`+e.Name()+`":`) {
-			t.Errorf("there is no sentence for %q", e.Name())
-		}
-	}
-	if got := state.Events[1].Attrs["error"]; got != "no route" {
-		t.Errorf("the error is shown as %v", got)
-	}
-	if got := state.Events[4].Attrs["verify"]; got != 12.0 {
-		t.Errorf("12 ms are shown as %v", got)
-	}
-	if got := state.Events[11].Attrs["message"].(string); len(got) > 620 || !strings.HasSuffix(got, "ä…") {
-		t.Errorf("a long text has %d bytes and ends %q", len(got), got[len(got)-10:])
+	text := get(page, "GET", "/state.json").Body.String()
+	if strings.Count(text, `"counts"`) != 1 || !strings.Contains(text, `"counts":{"max":10,"used":3,"idle":4}`) {
+		t.Error(text)
 	}
 }

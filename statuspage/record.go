@@ -14,28 +14,33 @@ const mostText = 600
 
 // record is an event as browsers get it. It does not change.
 type record struct {
-	seq  uint64
-	data json.RawMessage
+	seq     uint64
+	routine bool
+	data    json.RawMessage
 }
 
 // newRecord encodes an event once, for all who will read it.
-func newRecord(seq uint64, pool string, at time.Time, event rekey.Event) record {
+func newRecord(seq uint64, id, pool string, at time.Time, event rekey.Event) record {
 	attrs := map[string]any{}
 	for _, a := range event.Attrs() {
 		attrs[a.Key] = plain(a.Value.Resolve())
 	}
+	r := record{seq: seq, routine: routine(event)}
 	data, err := json.Marshal(struct {
-		Seq   uint64         `json:"seq"`
-		Pool  string         `json:"pool"`
-		At    time.Time      `json:"at"`
-		Name  string         `json:"name"`
-		Level string         `json:"level"`
-		Attrs map[string]any `json:"attrs"`
-	}{seq, pool, at, event.Name(), event.Level().String(), attrs})
+		Seq     uint64         `json:"seq"`
+		ID      string         `json:"id"` // the pool's
+		Pool    string         `json:"pool"`
+		At      time.Time      `json:"at"`
+		Name    string         `json:"name"`
+		Level   string         `json:"level"`
+		Routine bool           `json:"routine,omitempty"`
+		Attrs   map[string]any `json:"attrs"`
+	}{seq, id, pool, at, event.Name(), event.Level().String(), r.routine, attrs})
 	if err != nil { // plain leaves nothing that could fail but a year beyond 9999
-		data, _ = json.Marshal(map[string]any{"seq": seq, "pool": pool, "at": at, "name": event.Name(), "level": "INFO", "attrs": struct{}{}})
+		data, _ = json.Marshal(map[string]any{"seq": seq, "id": id, "pool": pool, "at": at, "name": event.Name(), "level": "INFO", "attrs": struct{}{}})
 	}
-	return record{seq: seq, data: data}
+	r.data = data
+	return r
 }
 
 // plain turns an attribute into what JSON has. Durations become milliseconds. Of values without a kind of their own

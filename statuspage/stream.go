@@ -49,23 +49,20 @@ type stream struct {
 func (s *stream) begin(r *http.Request) bool {
 	h := s.out.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold the events back
-	if r.Method == http.MethodHead {
-		return false
-	}
+	h.Set("Cache-Control", "no-store, no-transform") // what compresses collects
+	h.Set("X-Accel-Buffering", "no")                 // nginx would hold the events back
 	s.extend()
 	if err := s.control.Flush(); errors.Is(err, http.ErrNotSupported) {
 		http.Error(s.out, "the server's ResponseWriter cannot stream", http.StatusNotImplemented)
 		return false
 	}
-	return true
+	return r.Method != http.MethodHead // which asks whether it would work
 }
 
 func (s *stream) run(r *http.Request) error {
 	tick := time.NewTicker(s.page.opts.Interval)
 	defer tick.Stop()
-	err := s.hello(positionOf(r))
+	err := s.hello(s.page.life.positionOf(r))
 	for err == nil {
 		changed := s.page.journal.watch()
 		if err = s.tell(); err != nil {
@@ -85,15 +82,16 @@ func (s *stream) run(r *http.Request) error {
 
 // hello begins where the reader was, or at the beginning when what it missed is not here any more.
 func (s *stream) hello(seen uint64) error {
-	_, complete := s.page.journal.since(seen)
+	_, complete, _ := s.page.journal.since(seen)
 	if complete {
 		s.seen = seen
 	}
 	data, err := json.Marshal(struct {
 		Reset     bool  `json:"reset"`
 		History   int   `json:"history"`
+		Routine   int   `json:"routine"`
 		Heartbeat int64 `json:"heartbeat_ms"`
-	}{s.seen == 0, s.page.opts.History, s.page.opts.Heartbeat.Milliseconds()})
+	}{s.seen == 0, s.page.opts.History, routineRoom, s.page.opts.Heartbeat.Milliseconds()})
 	s.put("hello", "", data)
 	return err
 }
@@ -125,12 +123,12 @@ func (s *stream) putPools() error {
 }
 
 func (s *stream) putRecords() error {
-	records, complete := s.page.journal.since(s.seen)
+	records, complete, _ := s.page.journal.since(s.seen)
 	if !complete && s.seen > 0 {
 		return errSlow
 	}
 	for _, r := range records {
-		s.put("record", position(r.seq), r.data)
+		s.put("record", s.page.life.mark(r.seq), r.data)
 		s.seen = r.seq
 	}
 	return nil

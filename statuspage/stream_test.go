@@ -2,6 +2,7 @@ package statuspage_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,31 @@ func TestStreamTellsAllFromTheBeginning(t *testing.T) {
 		time.Sleep(statuspage.DefaultInterval)
 		if got := r.got(); len(got) != 1 || got[0].event != "pools" {
 			t.Errorf("a connection came: %v", got)
+		}
+	})
+}
+
+// TestSnapshotGoesOn: a stream from where state.json was taken tells what came then, and nothing twice.
+func TestSnapshotGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := newPage(t, nil)
+		observe := page.Observe("orders")
+		observe(adopted(1))
+		w := get(page, "GET", "/state.json")
+		var snapshot struct{ Position string }
+		if err := json.Unmarshal(w.Body.Bytes(), &snapshot); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Header().Get("Cache-Control"); got != "no-store, no-transform" {
+			t.Errorf("it may be %s", got)
+		}
+		observe(adopted(2))
+		r := follow(t, page, "/events?after="+snapshot.Position)
+		if got := r.got(); got[0].data["reset"] != false || len(records(got)) != 1 || records(got)[0].data["seq"] != 2.0 {
+			t.Errorf("%v", got)
+		}
+		if got := r.header.Get("Cache-Control"); got != "no-store, no-transform" {
+			t.Errorf("the stream may be %s", got)
 		}
 	})
 }
@@ -99,6 +125,47 @@ func TestHistoryIsBounded(t *testing.T) {
 	})
 }
 
+// TestRoutineMakesWay: polls push out polls, and neither adoptions nor why there were any.
+func TestRoutineMakesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := newPage(t, &statuspage.Options{History: 8})
+		observe := page.Observe("orders")
+		r := follow(t, page, "/events")
+		r.got()
+		rotate := func(g uint64) {
+			observe(rekey.FetchedEvent{Version: "v", Changed: true})
+			observe(adopted(g))
+			observe(rekey.RefreshEndedEvent{Trigger: rekey.TriggerChanged, Outcome: rekey.OutcomeAdopted, Generation: g})
+		}
+		poll := func() {
+			observe(rekey.FetchedEvent{Version: "v"})
+			observe(rekey.RefreshEndedEvent{Trigger: rekey.TriggerDue, Outcome: rekey.OutcomeUnchanged})
+		}
+		rotate(1)
+		last := records(r.got())[2].id
+		r.end()
+		for range 100 {
+			poll()
+		}
+		rotate(2)
+		got := follow(t, page, "/events", "Last-Event-ID", last).got()
+		if got[0].data["reset"] != false {
+			t.Error("routine that is gone makes a reader begin anew")
+		}
+		all := records(follow(t, page, "/events").got())
+		kinds := map[string]int{}
+		for i, m := range all {
+			kinds[m.data["name"].(string)]++
+			if i > 0 && m.data["seq"].(float64) <= all[i-1].data["seq"].(float64) {
+				t.Errorf("number %v comes after %v", m.data["seq"], all[i-1].data["seq"])
+			}
+		}
+		if kinds["credential adopted"] != 2 || len(all) != 4+50 {
+			t.Errorf("%d are kept: %v", len(all), kinds)
+		}
+	})
+}
+
 func TestRemove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := newPage(t, nil)
@@ -115,7 +182,30 @@ func TestRemove(t *testing.T) {
 		if got := r.got(); len(got) != 0 {
 			t.Errorf("an event of a pool that is gone: %v", got)
 		}
+	})
+}
+
+// TestNameIsUsedAgain: a reader can tell the pools apart, and the first one's end is not told of the second.
+func TestNameIsUsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := newPage(t, nil)
+		before := page.Observe("orders")
 		add(t, page, "orders")
+		before(adopted(1))
+		r := follow(t, page, "/events")
+		first := r.got()
+		page.Remove("orders")
+		page.Observe("orders")(adopted(7))
+		add(t, page, "orders")
+		before(rekey.ClosedEvent{})
+		then := r.got()
+		if got := records(then); len(got) != 1 || got[0].data["id"] == records(first)[0].data["id"] {
+			t.Errorf("%v, after %v", got, records(first))
+		}
+		pool := func(m message) any { return m.data["pools"].([]any)[0].(map[string]any)["id"] }
+		if last := then[len(then)-2]; last.event != "pools" || pool(last) == pool(first[1]) || pool(last) != records(then)[0].data["id"] {
+			t.Errorf("%v, after %v", last, first[1])
+		}
 	})
 }
 
@@ -180,10 +270,12 @@ type noFlush struct{ http.ResponseWriter }
 
 func TestNoStreaming(t *testing.T) {
 	page := newPage(t, nil)
-	w := httptest.NewRecorder()
-	page.ServeHTTP(noFlush{w}, httptest.NewRequest("GET", "/events", nil))
-	if w.Code != http.StatusNotImplemented || !bytes.Contains(w.Body.Bytes(), []byte("stream")) {
-		t.Errorf("%d %s", w.Code, w.Body)
+	for _, method := range []string{"GET", "HEAD"} {
+		w := httptest.NewRecorder()
+		page.ServeHTTP(noFlush{w}, httptest.NewRequest(method, "/events", nil))
+		if w.Code != http.StatusNotImplemented || !bytes.Contains(w.Body.Bytes(), []byte("stream")) {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
 	}
 }
 
@@ -225,7 +317,7 @@ func TestReaderThatTakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := conn.Write([]byte("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+	if _, err := conn.Write([]byte("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.After(30 * time.Second)

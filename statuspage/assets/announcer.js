@@ -29,9 +29,13 @@ export class Announcer {
   }
 
   link(state) {
+    if (state === "lost") {
+      this.#lost ??= setTimeout(() => this.#tellLink("lost", "Connection lost, trying again"), lingers);
+      return;
+    }
     clearTimeout(this.#lost);
-    if (state === "live") this.#tellLink("live", "Connection is back");
-    else this.#lost = setTimeout(() => this.#tellLink("lost", "Connection lost, trying again"), lingers);
+    this.#lost = undefined;
+    this.#tellLink(state, state === "live" ? "Connection is back" : "Events do not come as they happen");
   }
 
   #tellLink(state, text) {

@@ -25,9 +25,14 @@ export function until(at, now) {
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const dayAndClock = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
-export const time = (at) => clock.format(at);
+// time is a moment's, with the day if that is another than now's.
+export function time(at, now = Date.now()) {
+  return new Date(at).toDateString() === new Date(now).toDateString() ? clock.format(at) : dayAndClock.format(at);
+}
+
 export const dateTime = (at) => full.format(at);
 export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 

@@ -36,11 +36,14 @@ function tell(record, get) {
 
 function describeCurrent(g, status) {
   Object.assign(g, {
-    version: status.version, username: status.username, expires: moment(status.expires_at), alternate: status.alternate,
+    version: status.version, username: status.username, expires: endOf(status), alternate: status.alternate,
     connections: status.connections, current: status.state !== "closed", refused: status.state === "refused",
   });
   g.from ??= moment(status.adopted_at);
 }
+
+// endOf is when the pool is done with the credential in use: its connections are closed a margin before it expires.
+export const endOf = (status) => moment(status?.not_after) ?? moment(status?.expires_at);
 
 // supersede lets each generation end its reign where the next begins. The events know the one in use sooner than the
 // status does.

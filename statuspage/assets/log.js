@@ -24,15 +24,28 @@ export class Log {
     const least = levels.indexOf(this.#section.querySelector("input:checked").value);
     const records = store.all().filter((r) => levels.indexOf(r.level) >= least).slice(0, most);
     setHidden(this.#none, records.length > 0);
-    keyed(this.#list, records, (r) => r.seq, makeEntry);
+    const goBack = stay(this.#list);
+    keyed(this.#list, records, (r) => `${r.id}/${r.seq}`, makeEntry, store.now());
     this.#list.classList.toggle("several", store.pools.length > 1);
+    goBack();
   }
 }
 
+// stay remembers what a reader sees who has scrolled down, and returns what puts it there again: new entries come above.
+// Not every browser has overflow-anchor.
+function stay(list) {
+  const box = list.parentElement;
+  const seen = box.scrollTop > 0 && [...list.children].find((entry) => entry.offsetTop + entry.offsetHeight > box.offsetTop + box.scrollTop);
+  if (!seen) return () => {};
+  const from = seen.offsetTop;
+  return () => seen.isConnected && (box.scrollTop += seen.offsetTop - from);
+}
+
 function makeEntry(record) {
-  const at = el("time", { datetime: new Date(record.at).toISOString(), title: dateTime(record.at) }, time(record.at));
+  const at = el("time", { datetime: new Date(record.at).toISOString(), title: dateTime(record.at) });
   const pool = el("span", { class: "from" }, record.pool);
   const level = el("span", { class: "level" });
   setText(level, { WARN: "Warning", ERROR: "Error" }[record.level] ?? "");
-  return { node: el("li", { "data-level": record.level }, at, " ", pool, " ", el("span", { class: "what" }, level, " ", sentence(record))) };
+  const node = el("li", { "data-level": record.level }, at, " ", pool, " ", el("span", { class: "what" }, level, " ", sentence(record)));
+  return { node, update: (record, now) => setText(at, time(record.at, now)) };
 }

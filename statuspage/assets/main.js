@@ -1,12 +1,12 @@
-// The page: what the stream tells goes into the store, and the views show the store.
+// The page: what the feed tells goes into the store, and the views show the store.
 
 import { Announcer } from "./announcer.js";
 import { el, keyed, setData, setHidden, setText } from "./dom.js";
-import { count } from "./format.js";
+import { Feed, pause } from "./feed.js";
+import { count, span, time } from "./format.js";
 import { Log } from "./log.js";
 import { PoolView, idOf, stateOf } from "./pool.js";
 import { Store } from "./store.js";
-import { Stream } from "./stream.js";
 
 const tick = 250; // milliseconds; what has not changed costs nothing
 const worst = ["expired", "refused", "degraded", "starting", "waiting"]; // first what needs an eye most
@@ -17,11 +17,12 @@ const store = new Store();
 const announcer = new Announcer($("announcer"));
 const log = new Log($("events"), () => draw());
 let paused = false;
+let link = "connecting";
 let drawn = true; // since the last change
 
 function draw() {
   drawn = true;
-  if (store.link === "connecting") return;
+  if (!store.known) return;
   drawOverview();
   drawPools();
   log.update(store);
@@ -63,29 +64,42 @@ function makeLink({ name }) {
   } };
 }
 
-// changed draws soon: many changes at once are drawn once.
+// changed draws soon: many changes at once are drawn once. Of a hidden page only the title is seen.
 function changed() {
+  if (document.hidden && !paused) drawOverview();
   if (!drawn) return;
   drawn = false;
   requestAnimationFrame(() => !paused && draw());
 }
 
-function showLink(state) {
-  store.link = state;
-  setData($("link"), "link", paused ? "paused" : state);
-  setText($("link"), paused ? "paused" : state === "lost" ? "reconnecting" : state);
+const links = { lost: "reconnecting", polling: `every ${span(pause)}` };
+
+function showLink() {
+  setData($("link"), "link", paused ? "paused" : link);
+  setText($("link"), paused ? "paused" : links[link] ?? link);
+}
+
+function showNotice(why, since) {
+  const looks = `Events do not come as they happen: ${why}. This page looks every ${span(pause)} instead.`;
+  setHidden($("notice"), !why);
+  setText($("notice"), !why ? "" : link === "polling" ? looks : `No news${since ? ` since ${time(since)}` : ""}: ${why}.`);
 }
 
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));
-  showLink(store.link);
+  showLink();
   if (!paused) draw();
 });
 
 setInterval(() => !paused && !document.hidden && drawPools(), tick);
 document.addEventListener("visibilitychange", changed);
-new Stream("events", {
+new Feed({
+  snapshot: (data) => {
+    store.snapshot(data);
+    announcer.states(store.pools, stateOf);
+    changed();
+  },
   hello: (data) => store.hello(data),
   pools: (data) => {
     store.setPools(data);
@@ -96,8 +110,10 @@ new Stream("events", {
     store.add(record);
     changed();
   },
-  link: (state) => {
-    showLink(state);
+  link: (state, why, since) => {
+    link = state;
+    showLink();
+    if (why || state === "live") showNotice(why, since);
     announcer.link(state);
   },
 });

@@ -2,7 +2,7 @@
 
 import { el, keyed, setData, setHidden, setText, setVars } from "./dom.js";
 import { count, dateTime, moment, time, until } from "./format.js";
-import { generations } from "./generations.js";
+import { endOf, generations } from "./generations.js";
 import { folded, refreshes } from "./refreshes.js";
 import { Timeline } from "./timeline.js";
 
@@ -54,12 +54,12 @@ export class PoolView {
     setData(this.#badge, "state", state);
     setText(this.#badge, state);
     setText(this.#sentence, sentence(state, pool.status));
-    const records = store.of(pool.name);
+    const records = store.of(pool);
     const gens = generations(records, pool.status);
     const all = refreshes(records);
-    this.#facts.update(pool.status, gens, now);
+    this.#facts.update(pool, gens, now);
     this.#timeline.update(gens, all, pool.status, now);
-    keyed(this.#refreshes, folded(all).slice(0, shownRefreshes), (r) => r.seq, makeRefresh);
+    keyed(this.#refreshes, folded(all).slice(0, shownRefreshes), (r) => `${pool.id}/${r.seq}`, makeRefresh, now);
     setHidden(this.#none, all.length > 0);
   }
 }
@@ -81,9 +81,9 @@ function makeRefresh() {
   const outcome = el("span", { class: "outcome" });
   const detail = el("span", { class: "detail" });
   const node = el("li", {}, when, " ", outcome, " ", detail);
-  return { node, update: (r) => {
+  return { node, update: (r, now) => {
     setData(node, "kind", r.kind);
-    setText(when, time(r.at));
+    setText(when, time(r.at, now));
     when.dateTime = new Date(r.at).toISOString();
     setText(outcome, r.times > 1 ? `${r.outcome}, ${r.times} times` : r.outcome);
     setText(detail, r.detail);
@@ -92,6 +92,8 @@ function makeRefresh() {
 
 // Facts are what there is to know of the credential in use.
 class Facts {
+  #counts = el("span", { class: "counts" });
+  #margin = el("span", { class: "margin" });
   #life = el("span", { class: "life", "aria-hidden": "true" });
   #values = {};
 
@@ -103,19 +105,21 @@ class Facts {
       return el("div", { class: `fact-${name}` }, el("dt", {}, title), value);
     };
     this.node = el("dl", { class: "facts" },
-      fact("expires", "Credential expires", this.#life), fact("refresh", "Next refresh"), fact("connections", "Connections"),
+      fact("ends", "Credential ends", this.#margin, this.#life), fact("refresh", "Next refresh"), fact("connections", "Connections", this.#counts),
       fact("breaker", "Breaker"), fact("user", "User"), fact("version", "Version"));
   }
 
-  update(status, generations, now) {
+  update({ status, counts }, generations, now) {
     const v = this.#values;
-    const expires = moment(status?.expires_at);
-    setText(v.expires, !status?.generation ? "–" : expires ? until(expires, now) : "never");
-    v.expires.title = expires ? dateTime(expires) : "";
-    this.#drawLife(status, expires, now);
+    const ends = endOf(status);
+    setText(v.ends, !status?.generation ? "–" : ends ? until(ends, now) : "never");
+    v.ends.title = ends ? dateTime(ends) : "";
+    this.#drawMargin(ends, moment(status?.expires_at), now);
+    this.#drawLife(status, ends, now);
     const next = moment(status?.next_refresh);
     setText(v.refresh, next ? (next > now ? until(next, now) : "now") : status && status.state !== "closed" ? "now" : "–");
     setText(v.connections, connections(generations));
+    setText(this.#counts, counts ? `${counts.used} in use, ${counts.idle} idle, ${counts.max} at most` : "");
     setText(v.breaker, status?.breaker || "–");
     setData(v.breaker, "state", status?.breaker ?? "");
     setText(v.user, status?.username ? `${status.username}${status.alternate ? " (alternate)" : ""}` : "–");
@@ -123,12 +127,19 @@ class Facts {
     v.version.title = status?.version ?? "";
   }
 
+  // drawMargin says what the issuer says, where the pool is done with a credential earlier.
+  #drawMargin(ends, expires, now) {
+    const earlier = Boolean(ends && expires && expires - ends >= 1000);
+    setHidden(this.#margin, !earlier);
+    if (earlier) setText(this.#margin, `for this pool; it expires at ${time(expires, now)}`);
+  }
+
   // drawLife shows how much of the credential's life is left.
-  #drawLife(status, expires, now) {
+  #drawLife(status, ends, now) {
     const from = moment(status?.issued_at) ?? moment(status?.adopted_at);
-    setHidden(this.#life, !expires || !from);
-    if (expires && from) setVars(this.#life, { left: Math.min(1, Math.max(0, (expires - now) / (expires - from))) });
-    setData(this.#life, "low", String(Boolean(expires && from && expires - now < (expires - from) / 6)));
+    setHidden(this.#life, !ends || !from);
+    if (ends && from) setVars(this.#life, { left: Math.min(1, Math.max(0, (ends - now) / (ends - from))) });
+    setData(this.#life, "low", String(Boolean(ends && from && ends - now < (ends - from) / 6)));
   }
 }
 

@@ -1,42 +1,76 @@
-// A pool's refreshes, told from its events: what came of each, why it was made, and why it failed.
+// A pool's refreshes, told from its events: what came of each, why it was made, and its steps.
 
 import { count, span, time } from "./format.js";
+import { attempts, triggers } from "./words.js";
 
-// refreshes returns them newest first: {seq, at, kind, outcome, detail}. A credential that was fetched and what the pool made
-// of it are one.
+const slack = 500; // milliseconds by which the clock may disagree with a duration
+
+// refreshes returns them newest first: {seq, at, kind, outcome, detail}. Each is what happened up to its end. A step
+// whose end is not known, because it was long ago or is yet to come, stands for itself if anything came of it.
 export function refreshes(records) {
   const all = [];
-  for (const record of records) tellers[record.name]?.(record, record.attrs, all);
-  return all.reverse();
+  let open = [];
+  for (const record of records) {
+    if (record.name in steps) open.push(record);
+    if (record.name !== "refresh ended") continue;
+    const began = record.at - record.attrs.duration - slack;
+    all.push(...open.filter((s) => s.at < began).flatMap(alone), round(record, open.filter((s) => s.at >= began)));
+    open = [];
+  }
+  return [...all, ...open.flatMap(alone)].reverse();
 }
 
-const tellers = {
-  "credential fetched": (r, a, all) => {
-    const why = a.forced ? "asked for" : "due";
-    const kind = a.changed ? "new" : "same";
-    const outcome = a.changed ? "New credential" : "No change";
-    all.push({ seq: r.seq, at: r.at, kind, outcome, version: a.version, detail: `${why}, ${span(a.duration)}` });
-  },
-  "credential refresh failed": (r, a, all) => {
-    const next = a.retry_at ? `; again at ${time(Date.parse(a.retry_at))}` : "";
-    const row = a.failures > 1 ? ` (${count(a.failures, "failure")} in a row)` : "";
-    all.push({ seq: r.seq, at: r.at, kind: "failed", outcome: `Failed to ${a.op}`, detail: `${a.error}${row}${next}` });
-  },
-  "credential lease renewed": (r, a, all) => {
-    const why = a.fallback ? "because fetching had failed" : "due";
-    all.push({ seq: r.seq, at: r.at, kind: "renewed", outcome: "Lease renewed", detail: `${why}, ${span(a.duration)}` });
-  },
-  "credential adopted": (r, a, all) => {
-    const from = fetched(all, a.version) ?? push(all, r, "from an alternate");
-    Object.assign(from, {
-      kind: "adopted", outcome: `Adopted as generation ${a.generation}`, detail: `${from.detail}, verified in ${span(a.verify)}`,
-    });
-  },
-  "credential not adopted": (r, a, all) => {
-    const from = fetched(all, a.version) ?? push(all, r, "tried again");
-    Object.assign(from, { kind: "failed", outcome: "Not adopted", detail: `${a.class}: ${a.error}` });
-  },
+const steps = {
+  "credential fetched": (a) => `fetched in ${span(a.duration)}`,
+  "alternates fetched": (a) => `${count(a.candidates, "alternate")} named in ${span(a.duration)}`,
+  "credential refresh failed": (a) => (a.class === "breaker_open" ? "the source is left alone" : `could not ${attempts[a.op] ?? a.op}: ${a.error}`),
+  "credential lease renewed": (a) => `renewed in ${span(a.duration)}`,
+  "credential adopted": (a) => `${a.alternate ? "an alternate, " : ""}verified in ${span(a.verify)}`,
+  "credential not adopted": (a) => `${a.version} refused (${a.class}): ${a.error}`,
+  "login restored": (a) => `verified in ${span(a.verify)}`,
 };
+
+// ends are the steps that something came of, and what.
+const ends = {
+  "credential refresh failed": (a) => ({ kind: "failed", outcome: a.class === "breaker_open" ? "Not asked" : failures[a.op] ?? "Failed" }),
+  "credential lease renewed": () => outcomes.renewed(),
+  "credential adopted": (a) => outcomes.adopted(a),
+  "credential not adopted": () => ({ kind: "failed", outcome: "Not adopted" }),
+  "login restored": () => outcomes.restored(),
+};
+
+const failures = { fetch: "Failed to fetch", renew: "Failed to renew", alternates: "No alternates" };
+
+const outcomes = {
+  adopted: (a) => ({ kind: "adopted", outcome: `Adopted as generation ${a.generation}` }),
+  renewed: () => ({ kind: "renewed", outcome: "Lease renewed" }),
+  restored: () => ({ kind: "restored", outcome: "Login works again" }),
+  unchanged: () => ({ kind: "same", outcome: "No change" }),
+};
+
+function round(end, parts) {
+  const { trigger, outcome, error } = end.attrs;
+  const detail = [triggers[trigger] ?? trigger, ...parts.map(step)];
+  if (outcome in outcomes) return { ...outcomes[outcome](end.attrs), ...place(end), detail: detail.join(", ") };
+  const last = parts.findLast((part) => part.name in ends);
+  if (!last) detail.push(error ?? "failed");
+  return { kind: "failed", outcome: "Failed", ...(last && came(last)), ...place(end), detail: detail.join(", ") + again(last) };
+}
+
+// alone is a step as a refresh of its own, or nothing.
+function alone(part) {
+  return part.name in ends ? [{ ...came(part), ...place(part), detail: step(part) + again(part) }] : [];
+}
+
+const place = ({ seq, at }) => ({ seq, at });
+const step = ({ name, attrs }) => steps[name](attrs);
+const came = ({ name, attrs }) => ends[name](attrs);
+
+// again says how often it has failed and when it is tried next.
+function again(part) {
+  const { failures, retry_at } = part?.attrs ?? {};
+  return (failures > 1 ? ` (${count(failures, "failure")} in a row)` : "") + (retry_at ? `; again at ${time(Date.parse(retry_at))}` : "");
+}
 
 // folded puts those that are alike into one, {…, times}, with the latest detail: an outage is one line.
 export function folded(refreshes) {
@@ -48,15 +82,4 @@ export function folded(refreshes) {
     else all.push({ ...refresh, times: 1 });
   }
   return all;
-}
-
-function fetched(all, version) {
-  const last = all.at(-1);
-  return last?.kind === "new" && last.version === version ? last : undefined;
-}
-
-function push(all, record, detail) {
-  const refresh = { seq: record.seq, at: record.at, detail };
-  all.push(refresh);
-  return refresh;
 }

@@ -3,6 +3,7 @@
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
 const shortest = 10_000; // milliseconds
 const leastAhead = 0.12; // of the past
+const leastAheadOfDrain = 0.4; // its story stands there
 const mostAhead = 0.6;
 const mostAheadOfFirst = 3; // there is little to see of the past
 
@@ -12,7 +13,8 @@ export function scale(all, refresh, now) {
   const past = Math.max((now - oldest) * 1.02, shortest);
   const end = Math.max(all[0]?.expires ?? 0, refresh ?? 0) - now;
   const most = past * (all.length > 1 ? mostAhead : mostAheadOfFirst);
-  const ahead = Math.min(Math.max(end * 1.04, past * leastAhead), most);
+  const least = all.some((g) => !g.current && g.connections) ? leastAheadOfDrain : leastAhead;
+  const ahead = Math.min(Math.max(end * 1.04, past * least), most);
   return new Scale(now - past, now, now + ahead);
 }
 

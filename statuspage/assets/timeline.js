@@ -5,8 +5,8 @@ import { el, keyed, setData, setHidden, setText, setVars } from "./dom.js";
 import { count, span, time, until } from "./format.js";
 import { scale } from "./scale.js";
 
-const rows = 4; // as many are there from the beginning, so that nothing moves when they fill
-const roomAfter = 0.68; // a bar that ends further right has no room for words after it
+const rows = 4; // as many are there from the beginning, so that nothing moves when they fill; more only if more drain
+const roomAfter = 0.72; // a bar that ends further right has no room for words after it
 const roomBefore = 0.45; // and one that begins further left, for words before it
 const squares = 24; // at most; above, a square stands for several connections
 
@@ -29,12 +29,12 @@ export class Timeline {
   }
 
   update(generations, refreshes, status, now) {
-    const shown = generations.slice(0, rows);
+    const shown = choose(generations);
     const next = status?.next_refresh ? Date.parse(status.next_refresh) : null;
     const where = scale(shown, next, now);
     setVars(this.node, { now: where.share(now) });
     this.#drawAxis(where);
-    const empty = Array.from({ length: rows - shown.length }, (_, i) => ({ id: `empty ${i}`, empty: true }));
+    const empty = Array.from({ length: Math.max(0, rows - shown.length) }, (_, i) => ({ id: `empty ${i}`, empty: true }));
     keyed(this.#body, [...shown, ...empty], (g) => g.id, (g) => (g.empty ? makeEmptyRow() : makeRow()), where);
     this.#drawRefreshes(refreshes, next, where);
   }
@@ -65,6 +65,14 @@ export class Timeline {
     const failed = past.filter((r) => r.kind === "failed").length;
     setText(this.#checks, failed ? `${failed} failed` : next ? `next ${until(next, where.now)}` : "");
   }
+}
+
+// choose takes what is in use and all that is not gone, however old: that is what an eye is needed on. The newest of
+// the others fill the rows that are left.
+function choose(generations) {
+  const matters = (g) => g.current || phase(g) !== "gone";
+  let left = rows - generations.filter(matters).length;
+  return generations.filter((g) => matters(g) || left-- > 0);
 }
 
 function makeEmptyRow() {
@@ -113,7 +121,7 @@ function drawBars(g, where, { reign, drain, ahead, story }) {
   setHidden(drain, !g.superseded);
   const end = g.current ? g.expires ?? where.to : 0;
   setVars(ahead, { from: where.share(where.now), to: where.share(end) });
-  setHidden(ahead, !g.current || end <= where.now);
+  setHidden(ahead, !g.current || g.refused || end <= where.now);
   setData(ahead, "open", String(!g.expires || g.expires > where.to));
   const last = where.share(g.current ? end : Math.max(gone, superseded));
   setVars(story, { at: last < roomAfter ? last : where.share(g.from) });
@@ -122,7 +130,7 @@ function drawBars(g, where, { reign, drain, ahead, story }) {
 
 // tell says in words what the bars show.
 function tell(g, now) {
-  const since = time(g.from);
+  const since = time(g.from, now);
   if (g.current) return `${g.refused ? "refused; " : ""}in use since ${since}${g.alternate ? ", an alternate" : ""}`;
   if (g.drained) return `${g.took === undefined ? "drained" : `drained in ${span(g.took)}`}${g.cancelled ? `, ${g.cancelled} cancelled` : ""}`;
   if (g.connections || g.draining) return `draining for ${span(now - g.superseded)}`;

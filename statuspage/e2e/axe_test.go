@@ -12,7 +12,12 @@ import (
 //go:embed axe
 var axeFiles embed.FS
 
-// TestAccessible: axe finds nothing, whatever the page shows and however it is looked at.
+// undecided is what axe leaves to a person: the rule, and the elements for which one has decided. The words on the timeline
+// stand before pseudo-elements that axe cannot look through; TestColoursCanBeToldApart compares their colours with all
+// that is behind them.
+var undecided = map[string]string{"color-contrast": ".track .story"}
+
+// TestAccessible: axe finds nothing, and leaves nothing open, whatever the page shows and however it is looked at.
 func TestAccessible(t *testing.T) {
 	axe := axeScript(t)
 	s := newSite(t, nil)
@@ -25,17 +30,24 @@ func TestAccessible(t *testing.T) {
 	b.untilText("[data-phase=draining] .number", "2 connections")
 	b.untilText("#overview", "1 degraded")
 	eval[bool](b, axe+"; true")
-	for _, l := range looks() {
+	eval[bool](b, `document.querySelector(".log").style.height = "auto", true`) // axe cannot see what has been scrolled away
+	for _, l := range allLooks {                                                // also in the short form: each has colours and a layout of its own
 		t.Run(l.String(), func(t *testing.T) {
 			b.dress(l)
-			for _, violation := range eval[[]string](b, `axe.run({resultTypes: ["violations"]}).then(({violations}) => violations.flatMap(
-				(v) => v.nodes.map((n) => v.id + " at " + n.target + ": " + n.failureSummary)))`) {
-				t.Error(violation)
+			for _, f := range eval[[]finding](b, `axe.run({resultTypes: ["violations", "incomplete"]}).then((found) => ["violations", "incomplete"].flatMap((list) =>
+				found[list].flatMap((v) => v.nodes.map((n) => ({list, rule: v.id, target: n.target.join(" "), text: n.failureSummary + " " + n.html})))))`) {
+				if f.List == "incomplete" && undecided[f.Rule] != "" && eval[bool](b, `document.querySelector(`+quote(f.Target)+`)?.matches(`+quote(undecided[f.Rule])+`) ?? false`) {
+					continue
+				}
+				t.Errorf("%s: %s at %s: %s", f.List, f.Rule, f.Target, f.Text)
 			}
 		})
 	}
 	b.wantQuiet()
 }
+
+// finding is what axe says of one element.
+type finding struct{ List, Rule, Target, Text string }
 
 // axeScript returns axe-core, which npm brings into a cache once.
 func axeScript(t *testing.T) string {

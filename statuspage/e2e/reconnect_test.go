@@ -39,6 +39,7 @@ func TestServerRestarts(t *testing.T) {
 	s := newSite(t, nil)
 	s.open("orders", 0)
 	b := newTab(t, look{})
+	b.hurry("5000")
 	b.open(s.url())
 	b.untilText("[data-phase=current] .id", "1")
 	address := s.server.Listener.Addr().String()
@@ -46,6 +47,8 @@ func TestServerRestarts(t *testing.T) {
 	s.server.Close()
 	b.untilText("#link", "reconnecting")
 	b.untilText("#announcer", "Connection lost")
+	b.untilText("#notice", "No news since ")
+	b.untilText("#notice", ": the server does not answer.")
 
 	page, err := statuspage.New(nil)
 	if err != nil {
@@ -67,8 +70,10 @@ func TestServerRestarts(t *testing.T) {
 	next := &site{t: t, page: page, server: second}
 	next.open("billing", 0)
 	b.untilText("#link", "live")
+	b.until("there is news", `document.querySelector("#notice").hidden`)
 	b.untilText("h2", "billing")
 	b.until("the pool of before is gone", `document.querySelectorAll(".pool").length === 1`)
+	b.until("the log is the new process's", `[...document.querySelectorAll(".log li")].map((e) => e.querySelector(".from").textContent).join() === "billing"`)
 	b.untilText("#announcer", "Connection is back")
 	b.wantQuiet("net::ERR_")
 }

@@ -34,13 +34,19 @@ type site struct {
 
 func newSite(t testing.TB, opts *statuspage.Options) *site {
 	t.Helper()
+	return newSiteBehind(t, opts, func(h http.Handler) http.Handler { return h })
+}
+
+// newSiteBehind puts something between the page and the browser.
+func newSiteBehind(t testing.TB, opts *statuspage.Options, between func(http.Handler) http.Handler) *site {
+	t.Helper()
 	page, err := statuspage.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle(prefix, page)
-	s := &site{t: t, page: page, server: httptest.NewServer(mux)}
+	s := &site{t: t, page: page, server: httptest.NewServer(between(mux))}
 	t.Cleanup(s.server.Close)
 	t.Cleanup(page.Close)
 	return s

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -121,6 +122,16 @@ func do[T any](b *tab, action chromedp.Action[T]) T {
 func send[P, R any](b *tab, command cdp.Command[P, R], params P) {
 	b.t.Helper()
 	do(b, func(ctx context.Context, _ *chromedp.Target) (R, error) { return chromedp.Call(ctx, command, params) })
+}
+
+// hurry lets the page wait for moments where it would for the given milliseconds, and no test for as long. It goes
+// before open.
+func (b *tab) hurry(pauses ...string) {
+	b.t.Helper()
+	send(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `{
+		const wait = setTimeout, pauses = [` + strings.Join(pauses, ", ") + `];
+		window.setTimeout = (f, ms, ...rest) => wait(f, pauses.includes(ms) ? 100 : ms, ...rest);
+	}`})
 }
 
 func (b *tab) open(address string) {
