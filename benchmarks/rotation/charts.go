@@ -16,9 +16,9 @@ func (o options) charts(s scenario.Scenario, seen map[string][]*outcome) []repor
 	curves := report.Chart{ID: "percentiles", Title: "Latency by percentile, all rounds", Kind: report.Percentile,
 		X: report.Axis{Label: "percentile"}, Y: ms}
 	over := report.Chart{ID: "latency", Title: "The slowest operation of each 20 ms, first round", Kind: report.Line,
-		X: report.Axis{Label: "s"}, Y: ms}
+		X: report.Axis{Label: "time, s"}, Y: ms}
 	sessions := report.Chart{ID: "sessions", Title: "Sessions on the server, first round", Kind: report.Step,
-		X: report.Axis{Label: "s"}, Y: report.Axis{Label: "sessions"}}
+		X: report.Axis{Label: "time, s"}, Y: report.Axis{Label: "sessions"}}
 	for _, c := range o.contenders {
 		rounds := seen[c.ID]
 		if len(rounds) == 0 {

@@ -8,6 +8,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,6 +24,7 @@ func main() {
 	var o options
 	o.Flags = cli.Register(flag.CommandLine, cli.Defaults{Rounds: 3, For: 3 * time.Second})
 	flag.Float64Var(&o.rate, "rate", 1000, "operations a second, where connections are mostly idle")
+	flag.DurationVar(&o.every, "every", scenario.Every, "time between rotations, in scenarios that have several")
 	contenders := flag.String("contenders", "", "which, by commas: "+strings.Join(ids(contender.All, contenderID), ", "))
 	scenarios := flag.String("scenarios", "", "which, by commas: "+strings.Join(ids(scenario.All, scenarioID), ", "))
 	flag.Parse()
@@ -30,8 +32,11 @@ func main() {
 	if o.contenders, err = pick("contenders", contender.All, contenderID, *contenders); err == nil {
 		o.scenarios, err = pick("scenarios", scenario.All, scenarioID, *scenarios)
 	}
-	if err != nil || o.rate <= 0 {
-		fmt.Fprintln(os.Stderr, "rotation: -rate must be positive;", err)
+	if o.rate <= 0 || o.every <= 0 {
+		err = errors.New("-rate and -every must be positive")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rotation:", err)
 		os.Exit(2)
 	}
 	cli.Main("rotation", o.Flags, o.run)
@@ -41,6 +46,7 @@ func main() {
 type options struct {
 	*cli.Flags
 	rate       float64
+	every      time.Duration
 	contenders []contender.Contender
 	scenarios  []scenario.Scenario
 }

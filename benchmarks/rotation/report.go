@@ -18,6 +18,7 @@ func (o options) report(seen results) *report.Report {
 	r.Settle("connections of a pool", fmt.Sprint(o.Conns))
 	r.Settle("load", fmt.Sprintf("open, %g operations a second; a latency counts from when the operation was due", o.rate))
 	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median, the range, and the median of the ratios to the floor", o.Rounds, o.For))
+	r.Settle("a rotation each", o.every.String()+", where there are several")
 	r.Settle("a caller's deadline", scenario.Deadline.String())
 	r.Settle("a call of the store", store.Latency.String())
 	r.Settle("an old login lives on for", scenario.Overlap.String())
@@ -51,7 +52,7 @@ func (o options) overview(seen results) report.Section {
 		table := report.Table{ID: kind.id, Title: kind.title, Key: "pool"}
 		columns := make([]report.Table, 0, len(o.scenarios))
 		for _, sc := range o.scenarios {
-			table.Columns = append(table.Columns, report.Column{Name: sc.ID, Unit: kind.unit, Help: sc.Title})
+			table.Columns = append(table.Columns, report.Column{Name: sc.Short, Unit: kind.unit, Help: sc.Title})
 			columns = append(columns, o.table(sc, seen[sc.ID]))
 		}
 		for _, c := range o.contenders {

@@ -69,7 +69,7 @@ func rotated(all []contender.Contender, by int) []contender.Contender {
 }
 
 func (o options) turn(s *server.Server, sc scenario.Scenario, c contender.Contender) turn {
-	t := turn{contender: c, scenario: sc, size: scenario.Size{Server: s, Conns: o.Conns, Rate: o.rate}, length: max(o.For, sc.Length)}
+	t := turn{contender: c, scenario: sc, size: scenario.Size{Server: s, Conns: o.Conns, Rate: o.rate}, length: max(o.For, sc.Length), every: o.every}
 	if sc.Conns > 0 {
 		t.size.Conns = sc.Conns
 	}

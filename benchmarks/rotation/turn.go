@@ -24,6 +24,7 @@ type turn struct {
 	scenario  scenario.Scenario
 	size      scenario.Size
 	length    time.Duration
+	every     time.Duration
 }
 
 // outcome is what was seen.
@@ -52,6 +53,7 @@ func (t turn) play(ctx context.Context) (out *outcome, err error) {
 	if err != nil {
 		return nil, err
 	}
+	stage.Every = t.every
 	pool, err := t.contender.Open(ctx, contender.World{
 		DSN: t.size.Server.DSN, Store: stage.Store, Conns: t.size.Conns, Overlap: scenario.Overlap,
 	})

@@ -101,7 +101,9 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // Failures is how many operations failed: all but those that were killed in flight.
-func (r *Result) Failures() int { return r.Outcomes[Late] + r.Outcomes[Unconnected] + r.Outcomes[Failed] }
+func (r *Result) Failures() int {
+	return r.Outcomes[Late] + r.Outcomes[Unconnected] + r.Outcomes[Failed]
+}
 
 // Quantile is a percentile of the latency.
 func (r *Result) Quantile(percentile float64) time.Duration {

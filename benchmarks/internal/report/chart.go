@@ -32,11 +32,11 @@ type Axis struct {
 
 // Series is one line, or one cloud of points. X and Y are equally long, X rises.
 type Series struct {
-	Name  string    `json:"name"`
-	X     []float64 `json:"x"`
-	Y     []float64 `json:"y"`
-	Ours  bool      `json:"ours,omitempty"`  // drawn thicker
-	Floor bool      `json:"floor,omitempty"` // drawn dashed and grey
+	Name  string  `json:"name"`
+	X     Numbers `json:"x"`
+	Y     Numbers `json:"y"`
+	Ours  bool    `json:"ours,omitempty"`  // drawn thicker
+	Floor bool    `json:"floor,omitempty"` // drawn dashed
 }
 
 // Mark is a moment.

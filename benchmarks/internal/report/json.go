@@ -7,11 +7,9 @@ import (
 	"os"
 )
 
-// WriteJSON writes the whole report.
+// WriteJSON writes the whole report, in one line.
 func (r *Report) WriteJSON(to io.Writer) error {
-	encoder := json.NewEncoder(to)
-	encoder.SetIndent("", " ")
-	return encoder.Encode(r)
+	return json.NewEncoder(to).Encode(r)
 }
 
 // ReadJSON reads what WriteJSON wrote. A field that it does not know is an error: the figures of another version

@@ -28,8 +28,8 @@ func sample() *Report {
 		section.Charts = append(section.Charts, Chart{
 			ID: string(kind), Title: "As <" + string(kind) + ">", Kind: kind, X: Axis{Label: "x"}, Y: Axis{Label: "y, ms", Log: true},
 			Series: []Series{
-				{Name: "plain", X: []float64{0, 50, 90, 99.9}, Y: []float64{0.5, 1, 2, 30}, Floor: true},
-				{Name: "ours", X: []float64{0, 50, 90, 99.9}, Y: []float64{0.6, 1, 0, 20}, Ours: true},
+				{Name: "plain", X: Numbers{0, 50, 90, 99.9}, Y: []float64{0.5, 1, 2, 30}, Floor: true},
+				{Name: "ours", X: Numbers{0, 50, 90, 99.9}, Y: []float64{0.6, 1, 0, 20}, Ours: true},
 			},
 			Marks: []Mark{{X: 50, Label: "rotated"}},
 		})
@@ -165,5 +165,29 @@ func TestNinesTicks(t *testing.T) {
 	}
 	if got := strings.Join(labels, " "); got != "0 50 90 99 99.9 99.99" {
 		t.Error(got)
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	want := "| pool | p99, ms | failed | kept |\n|---|---|---|---|\n| plain | 2.00 | 0 | yes |\n| **ours** | 3.00 (1.00×) | 0 | – |\n"
+	if got := sample().Sections[0].Tables[0].Markdown(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestRoundTicks(t *testing.T) {
+	for _, test := range []struct {
+		least, most float64
+		want        string
+	}{
+		{0, 3, "0 1 2 3"}, {0, 10.5, "0 2 4 6 8 10"}, {0.2, 0.31, "0.2 0.22 0.24 0.26 0.28 0.3"}, {0, 2400, "0 500 1000 1500 2000"},
+	} {
+		var labels []string
+		for _, tick := range (round{}).Ticks(test.least, test.most) {
+			labels = append(labels, tick.Label)
+		}
+		if got := strings.Join(labels, " "); got != test.want {
+			t.Errorf("%v to %v: %s, want %s", test.least, test.most, got, test.want)
+		}
 	}
 }

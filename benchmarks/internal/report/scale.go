@@ -16,6 +16,7 @@ func scale(p *plot.Plot, c Chart) error {
 	if math.IsInf(p.X.Min, 0) || math.IsInf(p.Y.Min, 0) {
 		return fmt.Errorf("report: chart %q has no points", c.ID)
 	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = round{}, round{}
 	if c.Kind == Percentile {
 		p.X.Tick.Marker = plot.ConstantTicks(ninesTicks(p.X.Max))
 	}
@@ -76,6 +77,25 @@ func (decades) Ticks(least, most float64) []plot.Tick {
 		for n := 2.0; n < 10 && n*at <= most; n++ {
 			ticks = append(ticks, plot.Tick{Value: n * at})
 		}
+	}
+	return ticks
+}
+
+// round are ticks at round numbers, each with its label, about six of them.
+type round struct{}
+
+// Ticks implements plot.Ticker.
+func (round) Ticks(least, most float64) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10((most-least)/3)))
+	for _, times := range []float64{2, 2.5, 2} { // 2, 5, 10 times
+		if (most-least)/step <= 8 {
+			break
+		}
+		step *= times
+	}
+	var ticks []plot.Tick
+	for n := math.Ceil(least / step); n*step <= most; n++ {
+		ticks = append(ticks, plot.Tick{Value: n * step, Label: strconv.FormatFloat(n*step, 'g', 6, 64)})
 	}
 	return ticks
 }

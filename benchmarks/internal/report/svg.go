@@ -14,8 +14,8 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// The size of a picture, in points; the page scales it.
-const width, height = 640, 300
+// The size of a picture, in points, and of the column on its right that names the series; the page scales it.
+const width, height, names = 830, 300, 220
 
 // Colours that stand for "as the text around": they are replaced in the finished picture, which is then readable on a
 // light and on a dark page.
@@ -39,8 +39,9 @@ var palette = []color.Color{
 // SVG draws a chart: a picture that stands alone, in a page or as a file.
 func SVG(c Chart) ([]byte, error) {
 	p := newPlot(c)
+	legend := newLegend()
 	for i, s := range c.Series {
-		if err := addSeries(p, c, s, palette[i%len(palette)]); err != nil {
+		if err := addSeries(p, &legend, c, s, palette[i%len(palette)]); err != nil {
 			return nil, fmt.Errorf("report: chart %q, series %q: %w", c.ID, s.Name, err)
 		}
 	}
@@ -49,7 +50,9 @@ func SVG(c Chart) ([]byte, error) {
 	}
 	p.Add(marks{marks: c.Marks})
 	canvas := vgsvg.New(width, height)
-	p.Draw(draw.New(canvas))
+	whole := draw.New(canvas)
+	p.Draw(draw.Crop(whole, 0, -names, 0, -4))
+	legend.Draw(draw.Crop(whole, width-names+8, 0, 0, -10))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return nil, err
@@ -63,10 +66,9 @@ func newPlot(c Chart) *plot.Plot {
 	p.BackgroundColor = nil
 	p.X.Label.Text, p.Y.Label.Text = c.X.Label, c.Y.Label
 	for _, style := range []*draw.TextStyle{
-		&p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle,
+		&p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label,
 	} {
-		style.Color = ink
-		style.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
+		style.Color, style.Font = ink, textFont
 	}
 	for _, line := range []*draw.LineStyle{&p.X.LineStyle, &p.Y.LineStyle, &p.X.Tick.LineStyle, &p.Y.Tick.LineStyle} {
 		line.Color = ink
@@ -74,12 +76,21 @@ func newPlot(c Chart) *plot.Plot {
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
 	p.Add(grid)
-	p.Legend.Top = true
-	p.Legend.Padding = 2
 	return p
 }
 
-func addSeries(p *plot.Plot, c Chart, s Series, col color.Color) error {
+// textFont is what sizes are reckoned with; the page shows its own.
+var textFont = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
+
+// newLegend stands beside the plot, where it hides nothing.
+func newLegend() plot.Legend {
+	legend := plot.NewLegend()
+	legend.TextStyle.Color, legend.TextStyle.Font = ink, textFont
+	legend.Top, legend.Left, legend.Padding = true, true, 3
+	return legend
+}
+
+func addSeries(p *plot.Plot, legend *plot.Legend, c Chart, s Series, col color.Color) error {
 	points, err := pointsOf(c, s)
 	if err != nil || len(points) == 0 {
 		return err
@@ -91,7 +102,7 @@ func addSeries(p *plot.Plot, c Chart, s Series, col color.Color) error {
 		}
 		dots.GlyphStyle = draw.GlyphStyle{Color: col, Radius: 1.5, Shape: draw.CircleGlyph{}}
 		p.Add(dots)
-		p.Legend.Add(s.Name, dots)
+		legend.Add(s.Name, dots)
 		return nil
 	}
 	line, err := plotter.NewLine(points)
@@ -109,7 +120,7 @@ func addSeries(p *plot.Plot, c Chart, s Series, col color.Color) error {
 		line.StepStyle = plotter.PostStep
 	}
 	p.Add(line)
-	p.Legend.Add(s.Name, line)
+	legend.Add(s.Name, line)
 	return nil
 }
 

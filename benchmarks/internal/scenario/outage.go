@@ -8,7 +8,7 @@ import (
 )
 
 var outage = Scenario{
-	ID: "outage", Title: "The store is down when a new login is due",
+	ID: "outage", Short: "store down", Title: "The store is down when a new login is due",
 	Text: "The login ends after 2.5 s. The store is down from 0.4 s on and back at 1.9 s, with the next login. The old role is dropped when its time has come. " +
 		"There is a login that works at every moment.",
 	Length: 3 * time.Second,
@@ -18,7 +18,7 @@ var outage = Scenario{
 }
 
 var expired = Scenario{
-	ID: "expired", Title: "The store is down at the login's end, and after",
+	ID: "expired", Short: "store down at the end", Title: "The store is down at the login's end, and after",
 	Text:   "The login ends after 1.5 s; the store is down from 0.4 s to 2 s. For half a second there is no login that works and that anybody could know of.",
 	Length: 3 * time.Second,
 	Load:   quiet, Script: func(ctx context.Context, s *Stage) error {

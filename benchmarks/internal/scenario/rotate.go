@@ -10,34 +10,34 @@ import (
 )
 
 var password = Scenario{
-	ID: "password", Title: "A new password, quietly",
-	Text: "Each second the role gets another password, and the store has it at once. Sessions live on; only new logins need it.",
+	ID: "password", Short: "new password", Title: "A new password, quietly",
+	Text: "Each 1.2 s the role gets another password, and the store has it at once. Sessions live on; only new logins need it.",
 	Load: quiet, Script: changePasswords,
 }
 
 var newRole = Scenario{
-	ID: "newrole", Title: "A new role, and the old one is dropped",
+	ID: "newrole", Short: "new role", Title: "A new role, and the old one is dropped",
 	Text: "A new role each 1.2 s, as a secret store's database engine issues them; one second later the one before loses its rights " +
 		"and is dropped. Sessions of a dropped role stay open and can read nothing.",
 	Load: quiet, Script: rotateRoles,
 }
 
 var busy = Scenario{
-	ID: "busy", Title: "The same with every connection busy",
+	ID: "busy", Short: "new role, busy", Title: "The same with every connection busy",
 	Text: "New roles as before, while three callers for each connection ask for 20 ms of work without a pause. The load is closed: a latency " +
 		"counts from when the caller asked.",
 	Load: saturating, Script: rotateRoles,
 }
 
 var limited = Scenario{
-	ID: "limited", Title: "The role's CONNECTION LIMIT equals the pool's size",
-	Text: "Passwords change each second, and the role has no session to spare: not for a second pool, not for checking a password beside a full one.",
+	ID: "limited", Short: "role's limit", Title: "The role's CONNECTION LIMIT equals the pool's size",
+	Text: "Passwords change each 1.2 s, and the role has no session to spare: not for a second pool, not for checking a password beside a full one.",
 	Load: quiet, Script: changePasswords,
 	Role: func(conns int) server.RoleOptions { return server.RoleOptions{ConnectionLimit: conns} },
 }
 
 var killed = Scenario{
-	ID: "killed", Title: "Sessions killed, and the store lags",
+	ID: "killed", Short: "killed, store late", Title: "Sessions killed, and the store lags",
 	Text: "The role's password changes and all of its sessions are ended; the store has the new password one second later. No login works for that " +
 		"second, and each caller has two: to wait is enough. Statements in flight when their session ended are counted apart; they fail for everybody.",
 	Length: 3 * time.Second,
@@ -45,7 +45,7 @@ var killed = Scenario{
 }
 
 var wrongPassword = Scenario{
-	ID: "wrong", Title: "A wrong new password",
+	ID: "wrong", Short: "wrong password", Title: "A wrong new password",
 	Text: "The store gets a new role with a password that is not its own; one second later it is right, and one more second later the old role is dropped. " +
 		"The old login works throughout.",
 	Length: 3 * time.Second,
@@ -53,7 +53,7 @@ var wrongPassword = Scenario{
 }
 
 var cold = Scenario{
-	ID: "cold", Title: "30 connections at once, from cold",
+	ID: "cold", Short: "30 cold", Title: "30 connections at once, from cold",
 	Text:  "A pool of 30 that has not opened a connection for anybody yet; 30 callers come at once, and each holds his connection for 200 ms. No rotation.",
 	Conns: 30, Length: time.Millisecond, Fixed: true, Cold: true,
 	Load: func(s Size) load.Load {
@@ -62,7 +62,7 @@ var cold = Scenario{
 }
 
 func changePasswords(ctx context.Context, s *Stage) error {
-	for at := Lead; s.until(ctx, at); at += time.Second {
+	for at := Lead; s.until(ctx, at); at += s.Every {
 		next, err := s.Roles.ChangePassword(ctx, s.login)
 		if err != nil {
 			return err
@@ -73,9 +73,10 @@ func changePasswords(ctx context.Context, s *Stage) error {
 	return nil
 }
 
-// rotateRoles ends each role when the next one has been in the store for the overlap.
+// rotateRoles ends each role when the next one has been in the store for the overlap, or less where rotations are as
+// fast as that.
 func rotateRoles(ctx context.Context, s *Stage) error {
-	for at := Lead; s.until(ctx, at); at += Overlap + 200*time.Millisecond {
+	for at := Lead; s.until(ctx, at); at += s.Every {
 		old := s.login
 		next, err := s.Roles.Issue(ctx, server.RoleOptions{})
 		if err != nil {
@@ -83,7 +84,7 @@ func rotateRoles(ctx context.Context, s *Stage) error {
 		}
 		s.publish(next)
 		s.mark("new role")
-		if !s.until(ctx, time.Since(s.began)+Overlap) {
+		if !s.until(ctx, at+Overlap) {
 			break
 		}
 		if err := s.Roles.Revoke(ctx, old); err != nil {

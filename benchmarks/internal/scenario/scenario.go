@@ -17,6 +17,9 @@ const (
 	// Deadline is that of each caller.
 	Deadline = 2 * time.Second
 
+	// Every is how often credentials rotate, unless the run says otherwise.
+	Every = 1200 * time.Millisecond
+
 	// Lead is how long a scenario waits before anything happens, so that a pool is seen at rest first.
 	Lead = 400 * time.Millisecond
 )
@@ -24,6 +27,7 @@ const (
 // Scenario is one of them.
 type Scenario struct {
 	ID    string
+	Short string // heads a column
 	Title string
 	Text  string // what happens, and what is fair to expect
 

@@ -14,6 +14,7 @@ import (
 type Stage struct {
 	Roles *server.Roles
 	Store *store.Store
+	Every time.Duration // how often credentials rotate
 	Marks []Mark
 	Kills []load.Kill
 
@@ -34,7 +35,7 @@ func NewStage(ctx context.Context, roles *server.Roles, o server.RoleOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Roles: roles, login: login}
+	s := &Stage{Roles: roles, Every: Every, login: login}
 	s.Store = store.New(s.secret(time.Time{}))
 	return s, nil
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/rekeyhq/rekey/internal/testenv"
 )
 
+// workTimeout bounds each change that an issuer makes.
+const workTimeout = 10 * time.Second
+
 // Roles are the logins that one contender has in one turn, and the issuer that makes and ends them. It is safe for
 // concurrent use.
 type Roles struct {
@@ -64,9 +67,12 @@ func (r *Roles) Issue(ctx context.Context, o RoleOptions) (Login, error) {
 		grant usage on schema %[4]s to %[1]s;
 		grant select on %[4]s.accounts to %[1]s`, login.User, verifier, limits, r.server.name, r.server.database))
 	if err != nil {
+		r.mu.Lock()
+		delete(r.live, login.User)
+		r.mu.Unlock()
 		return Login{}, err
 	}
-	err = r.use(ctx, func(admin *pgx.Conn) error {
+	err = r.use(ctx, func(ctx context.Context, admin *pgx.Conn) error {
 		return admin.QueryRow(ctx, "select oid from pg_roles where rolname = $1", login.User).Scan(&login.oid)
 	})
 	r.mu.Lock()
@@ -105,7 +111,7 @@ func (r *Roles) revoke(ctx context.Context, user string) error {
 // Kill ends the sessions of these roles, and returns when the server has none of those any more.
 func (r *Roles) Kill(ctx context.Context) error {
 	var pids []int32
-	err := r.use(ctx, func(admin *pgx.Conn) (err error) {
+	err := r.use(ctx, func(ctx context.Context, admin *pgx.Conn) (err error) {
 		rows, _ := admin.Query(ctx, "select pid from pg_stat_activity where usesysid = any($1::oid[])", r.made())
 		if pids, err = pgx.CollectRows(rows, pgx.RowTo[int32]); err == nil {
 			_, err = admin.Exec(ctx, "select pg_terminate_backend(p) from unnest($1::int[]) p", pids)
@@ -113,7 +119,7 @@ func (r *Roles) Kill(ctx context.Context) error {
 		return err
 	})
 	for left := 1; err == nil && left > 0; {
-		err = r.use(ctx, func(admin *pgx.Conn) error {
+		err = r.use(ctx, func(ctx context.Context, admin *pgx.Conn) error {
 			return admin.QueryRow(ctx, "select count(*) from pg_stat_activity where pid = any($1::int[])", pids).Scan(&left)
 		})
 	}
@@ -152,14 +158,20 @@ func (r *Roles) made() []uint32 {
 }
 
 func (r *Roles) exec(ctx context.Context, sql string) error {
-	return r.use(ctx, func(admin *pgx.Conn) error {
+	return r.use(ctx, func(ctx context.Context, admin *pgx.Conn) error {
 		_, err := admin.PgConn().Exec(ctx, sql).ReadAll() // one transaction
 		return err
 	})
 }
 
-// use gives f the issuer's connection, which is made when it is needed.
-func (r *Roles) use(ctx context.Context, f func(*pgx.Conn) error) (err error) {
+// use gives f the issuer's connection, which is made when it is needed. What the issuer has begun it ends, within a
+// time of its own, also when ctx ends: we must know which roles there are.
+func (r *Roles) use(ctx context.Context, f func(context.Context, *pgx.Conn) error) (err error) {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTimeout)
+	defer cancel()
 	r.work.Lock()
 	defer r.work.Unlock()
 	if r.admin == nil || r.admin.IsClosed() {
@@ -168,5 +180,5 @@ func (r *Roles) use(ctx context.Context, f func(*pgx.Conn) error) (err error) {
 			return err
 		}
 	}
-	return f(r.admin)
+	return f(ctx, r.admin)
 }

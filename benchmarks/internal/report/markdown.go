@@ -1,0 +1,40 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Markdown writes a table for a README: medians with their ratios to the floor, no ranges. What is best of its column is
+// bold, and so are the rows' names that are ours.
+func (t Table) Markdown() string {
+	var b strings.Builder
+	b.WriteString("| " + t.Key + " |")
+	for _, c := range t.Columns {
+		b.WriteString(" " + c.Heading() + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(t.Columns)) + "\n")
+	for _, row := range t.Rows {
+		b.WriteString("| " + bold(row.Name, row.Ours) + " |")
+		for i, c := range t.Columns {
+			b.WriteString(" " + row.cell(i).markdown(c.Unit) + " |")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func (v Value) markdown(u Unit) string {
+	text := bold(v.Figure(u), v.Best)
+	if times := v.Times(); times != "" {
+		text += fmt.Sprintf(" (%s)", times)
+	}
+	return text
+}
+
+func bold(text string, is bool) string {
+	if is {
+		return "**" + text + "**"
+	}
+	return text
+}
