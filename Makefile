@@ -16,12 +16,13 @@ STATICCHECK := $(CURDIR)/bin/staticcheck
 BROWSER_TESTS = ./statuspage/e2e
 TESTED = $(filter-out $(BROWSER_TESTS),$(MODULES))
 
-# What can be set: make test TESTFLAGS='-run Pool -v', make fuzz FUZZTIME=5m, make bench BENCH=Acquire
+# What can be set: make test TESTFLAGS='-run Pool -v', make fuzz FUZZTIME=5m, make microbench BENCH=Acquire
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
 BENCH     ?= .
 SOAK      ?= .
 DEMOFLAGS ?=
+BENCHFLAGS ?=
 
 # each_module runs $(1) in the folder of every module, each_tested in that of every one but the tests in a browser. Both
 # stop at the first failure.
@@ -77,8 +78,20 @@ setup-browser:
 soak: setup vault-server ## Run the long forms of the tests (REKEY_FULL=1); an hour or so
 	REKEY_FULL=1 go test -race -count=1 -timeout 3h -v -run '$(SOAK)' $(TESTFLAGS) ./...
 
+# Each command stops by itself, at its -limit at the latest; together they fit 20 minutes on two processors.
 .PHONY: bench
-bench: setup vault-server ## Run the benchmarks
+bench: setup vault-server ## Compare the pools with what one would use otherwise; pages in bin/bench; 20 minutes
+	@mkdir -p bin/bench
+	$(call bench,rotation) -rounds 3 -for 2500ms -limit 13m $(BENCHFLAGS)
+
+bench = cd benchmarks && go run ./$(1) -json ../bin/bench/$(1).json -html ../bin/bench/$(1).html
+
+.PHONY: bench-readme
+bench-readme: ## Put the figures of make bench into the README
+	cd benchmarks && go run ./readme -from ../bin/bench
+
+.PHONY: microbench
+microbench: setup vault-server ## Run the benchmarks of single functions
 	@$(call each_tested,go test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) ./...)
 
 .PHONY: fuzz

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rekeyhq/rekey/benchmarks/internal/report"
+)
+
+var rotation = block{
+	tool: "rotation", markdown: rotationText,
+	pictures: []picture{{"newrole", "latency"}, {"newrole", "percentiles"}},
+}
+
+// rotationText is three tables: what failed, the tail, and the worst stall.
+func rotationText(own block, r *report.Report) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %s.", r.Taken.Format("2006-01-02"), r.Machine)
+	for _, s := range r.Settings {
+		fmt.Fprintf(&b, " %s: %s.", capital(s.Name), s.Value)
+	}
+	b.WriteString("\n")
+	for _, id := range []string{"failed", "p999", "stall"} {
+		table, err := overview(r, id)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "\n%s:\n\n%s", table.Title, table.Markdown())
+	}
+	for _, p := range own.pictures {
+		fmt.Fprintf(&b, "\n![%s](%s)\n", alt(r, p), p.path(r.Tool))
+	}
+	return b.String(), nil
+}
+
+func overview(r *report.Report, id string) (report.Table, error) {
+	section, _ := r.Section("overview")
+	for _, t := range section.Tables {
+		if t.ID == id {
+			return t, nil
+		}
+	}
+	return report.Table{}, fmt.Errorf("the report of %s has no table %s", r.Tool, id)
+}
+
+// alt says what a picture shows: the section's title and the chart's.
+func alt(r *report.Report, p picture) string {
+	section, _ := r.Section(p.section)
+	for _, c := range section.Charts {
+		if c.ID == p.chart {
+			return section.Title + ": " + c.Title
+		}
+	}
+	return section.Title
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
