@@ -8,7 +8,6 @@ type Line struct {
 	Slope     float64 // of y, for each x
 	Intercept float64 // y at zero
 	R2        float64 // the part of y's variance that the line explains: 1 where all points lie on it
-	Off       float64 // the farthest that a point lies from the line, as a part of what the line says there
 }
 
 // Linear fits a line. Two points or more with different x are needed; of fewer, everything is NaN.
@@ -25,19 +24,25 @@ func Linear(x, y []float64) Line {
 		l.R2 = 1
 	}
 	l.Intercept = my - l.Slope*mx
-	for i := range x {
-		if at := l.At(x[i]); at != 0 {
-			l.Off = math.Max(l.Off, math.Abs(y[i]-at)/math.Abs(at))
-		}
-	}
 	if math.IsNaN(l.Slope) {
-		return Line{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
+		return Line{math.NaN(), math.NaN(), math.NaN()}
 	}
 	return l
 }
 
 // At is what the line says for x.
 func (l Line) At(x float64) float64 { return l.Intercept + l.Slope*x }
+
+// Off is how far one of some points lies from the line at most, as a part of what the line says there.
+func (l Line) Off(x, y []float64) float64 {
+	most := 0.0
+	for i := range x {
+		if at := l.At(x[i]); at != 0 {
+			most = math.Max(most, math.Abs(y[i]-at)/math.Abs(at))
+		}
+	}
+	return most
+}
 
 // Exponent is k where y grows as x to the power of k, between two sizes: 1 is linear, 2 quadratic. It sees what R² does not,
 // because the largest size outweighs all others in that.

@@ -17,13 +17,13 @@ func TestLinear(t *testing.T) {
 	near(t, "slope", l.Slope, 2)
 	near(t, "intercept", l.Intercept, 5)
 	near(t, "R²", l.R2, 1)
-	near(t, "off", l.Off, 0)
 
-	l = Linear([]float64{0, 1, 2, 3}, []float64{1, 3, 2, 4})
+	x, y := []float64{0, 1, 2, 3}, []float64{1, 3, 2, 4}
+	l = Linear(x, y)
 	near(t, "slope", l.Slope, 0.8)
 	near(t, "intercept", l.Intercept, 1.3)
 	near(t, "R²", l.R2, 0.64)
-	near(t, "off", l.Off, 0.9/2.1)
+	near(t, "off", l.Off(x, y), 0.9/2.1)
 
 	near(t, "R² of a level", Linear([]float64{1, 2}, []float64{3, 3}).R2, 1)
 	if l := Linear([]float64{1}, []float64{1}); !math.IsNaN(l.Slope) || !math.IsNaN(l.R2) {

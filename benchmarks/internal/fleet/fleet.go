@@ -21,6 +21,7 @@ type Config struct {
 
 	Latency  time.Duration // of an answer of the source
 	Capacity float64       // how many requests a second it can answer, one after the other; zero: any number
+	Stubborn bool          // it also works on those whose client has gone when their turn comes
 	Login    time.Duration // how long a verification takes
 	Drain    time.Duration // after which a replaced credential is revoked
 

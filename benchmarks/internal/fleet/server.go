@@ -29,9 +29,12 @@ func (s *server) ask(now time.Duration) (ends time.Duration, err error) {
 	if s.Capacity <= 0 {
 		return now + s.Latency, nil
 	}
-	s.free = max(s.free, now) + time.Duration(float64(time.Second)/s.Capacity)
-	ends, limit := s.free+s.Latency, now+s.timeout()
-	if ends > limit { // the client has gone; the work is done all the same
+	turn, limit := max(s.free, now), now+s.timeout()
+	if turn > limit && !s.Stubborn {
+		return limit, errLate
+	}
+	s.free = turn + time.Duration(float64(time.Second)/s.Capacity)
+	if ends = s.free + s.Latency; ends > limit {
 		return limit, errLate
 	}
 	return ends, nil

@@ -33,7 +33,7 @@ type Result struct {
 	Rest       float64 // seconds of CPU in each second at rest
 
 	Rotations int
-	CPU       float64   // seconds of CPU for each rotation of one pool
+	CPU       float64   // seconds of CPU for each rotation of one pool, without Rest
 	Wall      []float64 // seconds that each rotation of one pool has taken, from the change to the end of its hand-over
 
 	HeapAfter       float64 // Heap, after the rotations

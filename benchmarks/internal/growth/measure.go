@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// settling is how long new pools are left alone before they are measured.
-	settling = 500 * time.Millisecond
+	// settling is how long pools are left alone before they are measured: sessions that a hand-over keeps in reserve live a
+	// second.
+	settling = 1500 * time.Millisecond
 	// closeTimeout bounds the closing of all pools.
 	closeTimeout = 30 * time.Second
 	// ending is how long goroutines that have been told to end may take to.
@@ -36,12 +37,19 @@ func measure(ctx context.Context, job Job) (r Result, err error) {
 	if err != nil {
 		return r, fmt.Errorf("opening the pools: %w", err)
 	}
-	time.Sleep(settling)
+	if err := pause(ctx, settling); err != nil {
+		return r, err
+	}
 	now := takeUsage()
 	r.Heap, r.Stacks, r.RSS = now.heap-before.heap, now.stacks-before.stacks, now.rss-before.rss
 	r.Goroutines = now.goroutines - before.goroutines
-	r.Rest = rest(job.Rest)
+	if r.Rest, err = rest(ctx, job.Rest); err != nil {
+		return r, err
+	}
 	if err := r.rotate(ctx, job, pools); err != nil {
+		return r, err
+	}
+	if err := pause(ctx, settling); err != nil {
 		return r, err
 	}
 	now = takeUsage()
@@ -50,13 +58,24 @@ func measure(ctx context.Context, job Job) (r Result, err error) {
 }
 
 // rest is the CPU, in seconds a second, of a process that is left alone for d.
-func rest(d time.Duration) float64 {
+func rest(ctx context.Context, d time.Duration) (float64, error) {
 	if d <= 0 {
-		return 0
+		return 0, nil
 	}
 	began, used := time.Now(), cpu()
-	time.Sleep(d)
-	return (cpu() - used).Seconds() / time.Since(began).Seconds()
+	if err := pause(ctx, d); err != nil {
+		return 0, err
+	}
+	return (cpu() - used).Seconds() / time.Since(began).Seconds(), nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // rotate rotates all pools, in rounds until there are enough.
@@ -64,7 +83,7 @@ func (r *Result) rotate(ctx context.Context, job Job, pools []pool) error {
 	rounds := (job.Rotations + job.Pools - 1) / job.Pools
 	r.Rotations = rounds * job.Pools
 	r.Wall = make([]float64, r.Rotations)
-	used := cpu()
+	began, used := time.Now(), cpu()
 	for round := range rounds {
 		err := each(ctx, job.Workers, job.Pools, func(ctx context.Context, n int) error {
 			began := time.Now()
@@ -78,7 +97,7 @@ func (r *Result) rotate(ctx context.Context, job Job, pools []pool) error {
 			return fmt.Errorf("rotating: %w", err)
 		}
 	}
-	r.CPU = (cpu() - used).Seconds() / float64(max(1, r.Rotations))
+	r.CPU = max(0, (cpu()-used).Seconds()-r.Rest*time.Since(began).Seconds()) / float64(max(1, r.Rotations))
 	return nil
 }
 
