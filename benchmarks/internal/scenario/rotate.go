@@ -73,26 +73,41 @@ func changePasswords(ctx context.Context, s *Stage) error {
 	return nil
 }
 
-// rotateRoles ends each role when the next one has been in the store for the overlap, or less where rotations are as
-// fast as that.
+// rotateRoles ends each role when the next one has been in the store for the overlap, however often they rotate.
 func rotateRoles(ctx context.Context, s *Stage) error {
-	for at := Lead; s.until(ctx, at); at += s.Every {
+	var ending []deadline // the earliest first
+	for next := Lead; ; {
+		at := next
+		if len(ending) > 0 {
+			at = min(at, ending[0].at)
+		}
+		if !s.until(ctx, at) {
+			return nil
+		}
+		if at < next {
+			if err := s.Roles.Revoke(ctx, ending[0].login); err != nil {
+				return err
+			}
+			s.mark("old dropped")
+			ending = ending[1:]
+			continue
+		}
 		old := s.login
-		next, err := s.Roles.Issue(ctx, server.RoleOptions{})
+		login, err := s.Roles.Issue(ctx, server.RoleOptions{})
 		if err != nil {
 			return err
 		}
-		s.publish(next)
+		s.publish(login)
 		s.mark("new role")
-		if !s.until(ctx, at+Overlap) {
-			break
-		}
-		if err := s.Roles.Revoke(ctx, old); err != nil {
-			return err
-		}
-		s.mark("old dropped")
+		ending = append(ending, deadline{old, time.Since(s.began) + Overlap})
+		next += s.Every
 	}
-	return nil
+}
+
+// deadline is when a login ends.
+type deadline struct {
+	login server.Login
+	at    time.Duration
 }
 
 func killSessions(ctx context.Context, s *Stage) error {
