@@ -29,7 +29,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	readme := filepath.Join(root, "README.md")
-	write(t, readme, "before\n<!-- benchmarks:rotation -->\nold\n<!-- /benchmarks:rotation -->\nafter\n")
+	write(t, readme, "before\n<!-- benchmarks:rotation -->\nstale\n<!-- /benchmarks:rotation -->\nafter\n")
 	var b bytes.Buffer
 	if err := sample().WriteJSON(&b); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "old") || strings.Count(text, "| ours | 7 |") != 3 {
+	if strings.Contains(text, "stale") || strings.Count(text, "| ours | 7 |") != 3 {
 		t.Errorf("not in place of the old:\n%s", text)
 	}
 	if svg, err := os.ReadFile(filepath.Join(root, imageFolder, "rotation-newrole-percentiles.svg")); err != nil || !bytes.HasPrefix(svg, []byte("<svg")) {

@@ -27,7 +27,7 @@ func (r results) add(s, c string, o *outcome) {
 
 // run plays every round and reports. When it is stopped it reports what there is.
 func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) {
-	began := time.Now()
+	began, machine := time.Now(), report.ThisMachine("")
 	s, err := server.Open(ctx, o.DSN)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,8 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 	err = o.rounds(ctx, s, seen)
 	r := o.report(seen)
 	r.Taken, r.Took = began, time.Since(began).Seconds()
-	r.Machine = report.ThisMachine(s.String())
+	machine.Server = s.String()
+	r.Machine = machine
 	err = errors.Join(err, s.Close())
 	if len(seen) == 0 {
 		return nil, err

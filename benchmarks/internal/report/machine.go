@@ -15,12 +15,17 @@ type Machine struct {
 	CPU    string `json:"cpu,omitempty"` // the model, where the system tells
 	Go     string `json:"go"`
 	Server string `json:"server,omitempty"` // "PostgreSQL 15.18", and where: "private" or "given"
+
+	// Load is the load average of the last minute when ThisMachine was called, where the system tells: before a run it
+	// says what else the machine had to do.
+	Load float64 `json:"load,omitempty"`
 }
 
 // ThisMachine describes the one we run on; server is what the database says that it is.
 func ThisMachine(server string) Machine {
 	return Machine{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), CPU: cpuModel(), Go: runtime.Version(), Server: server,
+		Load: loadAverage(),
 	}
 }
 
@@ -34,7 +39,19 @@ func (m Machine) String() string {
 	if m.Server != "" {
 		parts = append(parts, m.Server)
 	}
+	if m.Load > 0 {
+		parts = append(parts, fmt.Sprintf("load average %.1f before", m.Load))
+	}
 	return strings.Join(parts, ", ")
+}
+
+// loadAverage is zero where there is no /proc.
+func loadAverage() (one float64) {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err == nil {
+		fmt.Sscan(string(text), &one)
+	}
+	return one
 }
 
 // cpuModel is empty where there is no /proc.

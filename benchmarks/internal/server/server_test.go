@@ -52,7 +52,7 @@ func TestGivenServer(t *testing.T) {
 		conn.Close(ctx)
 		t.Error("the password before the change works")
 	}
-	conn, err = pgx.Connect(ctx, s.DSN(changed))
+	_, err = pgx.Connect(ctx, s.DSN(changed)) // stays
 	must(t, err)
 	another, err := roles.Issue(ctx, RoleOptions{})
 	must(t, err)
