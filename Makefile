@@ -11,6 +11,7 @@ VAULT_SERVER = internal/testenv/vaultserver
 MODULES = $(shell find . -name go.mod -not -path './.*/*' -not -path './$(VAULT_SERVER)/*' | sort | while read -r mod; do \
 	folder=$$(dirname "$$mod"); [ -z "$$(find "$$folder" -name '*.go' | head -n 1)" ] || echo "$$folder"; done)
 STATICCHECK := $(CURDIR)/bin/staticcheck
+BENCHSTAT := $(CURDIR)/bin/benchstat
 
 # The tests in a browser stand apart, too: whoever tests the library need not have one.
 BROWSER_TESTS = ./statuspage/e2e
@@ -83,8 +84,19 @@ soak: setup vault-server ## Run the long forms of the tests (REKEY_FULL=1); an h
 bench: setup vault-server ## Compare the pools with what one would use otherwise; pages in bin/bench; 20 minutes
 	@mkdir -p bin/bench
 	$(call bench,rotation) -rounds 3 -for 2500ms -limit 13m $(BENCHFLAGS)
+	$(call bench,latency) -limit 6m
+	$(call bench,scale) -limit 8m
+	@$(MAKE) --no-print-directory bench-go
 
 bench = cd benchmarks && go run ./$(1) -json ../bin/bench/$(1).json -html ../bin/bench/$(1).html
+
+
+# Rounds of all Go benchmarks that compare pools, and what benchstat says of them.
+BENCHCOUNT ?= 6
+BENCHTIME  ?= 200ms
+.PHONY: bench-go
+bench-go: setup $(BENCHSTAT) ## Compare the hot path and the adapters with plain ones: BENCHCOUNT rounds, then benchstat
+	cd benchmarks && ../scripts/benchstat.sh $(BENCHSTAT) ../bin/bench $(BENCHCOUNT) $(BENCHTIME) '$(BENCH)'
 
 .PHONY: bench-readme
 bench-readme: ## Put the figures of make bench into the README
@@ -121,6 +133,9 @@ lint-vault-server: export GOFLAGS := -trimpath
 lint-vault-server: $(STATICCHECK)
 	@echo "== go vet ./... and staticcheck ./... in $(VAULT_SERVER)"
 	@cd $(VAULT_SERVER) && go vet ./... && $(STATICCHECK) ./...
+
+$(BENCHSTAT): tools/go.mod tools/go.sum
+	cd tools && go build -o $@ golang.org/x/perf/cmd/benchstat
 
 $(STATICCHECK): tools/go.mod tools/go.sum
 	cd tools && go build -o $@ honnef.co/go/tools/cmd/staticcheck
