@@ -16,7 +16,7 @@ var rotation = block{
 func rotationText(own block, r *report.Report) (string, error) {
 	var b strings.Builder
 	b.WriteString("Beside what one would use otherwise, each set up as its documentation sets it up best: medians of the rounds, and ratios to the\n" +
-		"first row. Bold is the best of those that fail nothing in a scenario and have at most one session more than the pool's size.\n\n")
+		"first row. Nothing happens to the logins of the first two. Bold is the best of those that fail nothing in a scenario and have at most one session more than the pool's size.\n\n")
 	fmt.Fprintf(&b, "%s; %s.", r.Taken.Format("2006-01-02"), r.Machine)
 	for _, s := range r.Settings {
 		fmt.Fprintf(&b, " %s: %s.", capital(s.Name), s.Value)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -45,13 +46,13 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 	return r, err
 }
 
-// rounds plays each contender in each scenario once a round. They begin with another contender each time, so that none
-// always follows the same one.
+// rounds plays each contender in each scenario once a round, in another order each time, so that none always follows
+// the same one.
 func (o options) rounds(ctx context.Context, s *server.Server, seen results) error {
 	progress := o.NewProgress(o.Rounds * len(o.scenarios) * len(o.contenders))
 	for round := range o.Rounds {
-		for _, sc := range o.scenarios {
-			for _, c := range rotated(o.contenders, round) {
+		for n, sc := range o.scenarios {
+			for _, c := range shuffled(o.contenders, round, n) {
 				out, err := o.turn(s, sc, c).play(ctx)
 				if err != nil {
 					return fmt.Errorf("round %d, %s, %s: %w", round+1, sc.ID, c.ID, err)
@@ -64,9 +65,12 @@ func (o options) rounds(ctx context.Context, s *server.Server, seen results) err
 	return nil
 }
 
-func rotated(all []contender.Contender, by int) []contender.Contender {
-	n := by % len(all)
-	return slices.Concat(all[n:], all[:n])
+// shuffled is the same in every run.
+func shuffled(all []contender.Contender, round, scenario int) []contender.Contender {
+	out := slices.Clone(all)
+	order := rand.New(rand.NewPCG(uint64(round), uint64(scenario)))
+	order.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
 }
 
 func (o options) turn(s *server.Server, sc scenario.Scenario, c contender.Contender) turn {

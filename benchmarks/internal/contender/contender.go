@@ -44,7 +44,7 @@ type Contender struct {
 }
 
 // All of them, in the order of tables.
-var All = []Contender{plain, swap, beforeConnect, beforeConnectReset, connector, inPlace, replace, sqlDB}
+var All = []Contender{plain, plainSQL, swap, beforeConnect, beforeConnectReset, connector, inPlace, replace, sqlDB}
 
 // lifetime of connections for those who replace them by age: it ends before the old login does.
 func (w World) lifetime() time.Duration { return w.Overlap * 8 / 10 }

@@ -13,6 +13,26 @@ var plain = Contender{
 	Open: openPlain,
 }
 
+// plainSQL is the same over database/sql, whose callers who wait for a connection are not served in the order of their
+// coming: its tail is longer before anything rotates.
+var plainSQL = Contender{
+	ID: "plainsql", Name: "plain *sql.DB, no rotation", Floor: true,
+	Text: "The same over database/sql with pgx: the floor of the others that use it.",
+	Open: openPlainSQL,
+}
+
+func openPlainSQL(ctx context.Context, w World) (Pool, error) {
+	secret, err := w.Store.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openDB(w, secret)
+	if err != nil {
+		return nil, err
+	}
+	return sqlPool{db, func() { db.Close() }}, nil
+}
+
 func openPlain(ctx context.Context, w World) (Pool, error) {
 	secret, err := w.Store.Get(ctx)
 	if err != nil {

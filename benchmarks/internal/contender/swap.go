@@ -43,7 +43,7 @@ func (s *swapped) exchange(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next, err := s.open(secret)
+	next, err := openDB(s.world, secret)
 	if err != nil {
 		return err
 	}
@@ -61,14 +61,15 @@ func (s *swapped) exchange(ctx context.Context) error {
 	return old.Close()
 }
 
-func (s *swapped) open(secret store.Secret) (*sql.DB, error) {
-	config, err := pgx.ParseConfig(s.world.dsn(secret))
+// openDB opens a *sql.DB of pgx that keeps its connections.
+func openDB(w World, secret store.Secret) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(w.dsn(secret))
 	if err != nil {
 		return nil, err
 	}
 	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(s.world.Conns)
-	db.SetMaxIdleConns(s.world.Conns)
+	db.SetMaxOpenConns(w.Conns)
+	db.SetMaxIdleConns(w.Conns)
 	return db, nil
 }
 

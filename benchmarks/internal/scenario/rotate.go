@@ -17,8 +17,8 @@ var password = Scenario{
 
 var newRole = Scenario{
 	ID: "newrole", Short: "new role", Title: "A new role, and the old one is dropped",
-	Text: "A new role each 1.2 s, as a secret store's database engine issues them; one second later the one before loses its rights " +
-		"and is dropped. Sessions of a dropped role stay open and can read nothing.",
+	Text: "A new role each 1.2 s, as a secret store's database engine leases them; one second later the lease of the one before ends: it loses " +
+		"its rights and is dropped. Sessions of a dropped role stay open and can read nothing.",
 	Load: quiet, Script: rotateRoles,
 }
 
@@ -39,7 +39,7 @@ var limited = Scenario{
 var killed = Scenario{
 	ID: "killed", Short: "killed, store late", Title: "Sessions killed, and the store lags",
 	Text: "The role's password changes and all of its sessions are ended; the store has the new password one second later. No login works for that " +
-		"second, and each caller has two: to wait is enough. Statements in flight when their session ended are counted apart; they fail for everybody.",
+		"second, and each caller has three: to wait is enough. Statements in flight when their session ended are counted apart; they fail for everybody.",
 	Length: 3 * time.Second,
 	Load:   quiet, Script: killSessions,
 }
@@ -76,6 +76,7 @@ func changePasswords(ctx context.Context, s *Stage) error {
 // rotateRoles ends each role when the next one has been in the store for the overlap, however often they rotate.
 func rotateRoles(ctx context.Context, s *Stage) error {
 	var ending []deadline // the earliest first
+	s.expire(Lead + Overlap)
 	for next := Lead; ; {
 		at := next
 		if len(ending) > 0 {
@@ -97,7 +98,7 @@ func rotateRoles(ctx context.Context, s *Stage) error {
 		if err != nil {
 			return err
 		}
-		s.publish(login)
+		s.lease(login, time.Since(s.began)+s.Every+Overlap)
 		s.mark("new role")
 		ending = append(ending, deadline{old, time.Since(s.began) + Overlap})
 		next += s.Every

@@ -15,7 +15,7 @@ const (
 	Overlap = time.Second
 
 	// Deadline is that of each caller.
-	Deadline = 2 * time.Second
+	Deadline = 3 * time.Second
 
 	// Every is how often credentials rotate, unless the run says otherwise.
 	Every = 1200 * time.Millisecond

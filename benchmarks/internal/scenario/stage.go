@@ -69,11 +69,16 @@ func (s *Stage) mark(label string) {
 	s.Marks = append(s.Marks, Mark{At: time.Since(s.began), Label: label})
 }
 
-// publish puts a login into the store, under a version of its own.
-func (s *Stage) publish(login server.Login) {
+// publish puts a login that does not end into the store, under a version of its own.
+func (s *Stage) publish(login server.Login) { s.put(login, time.Time{}) }
+
+// lease is publish of a login that ends, and says when.
+func (s *Stage) lease(login server.Login, end time.Duration) { s.put(login, s.began.Add(end)) }
+
+func (s *Stage) put(login server.Login, end time.Time) {
 	s.login = login
 	s.version++
-	s.Store.Put(s.secret(time.Time{}))
+	s.Store.Put(s.secret(end))
 }
 
 // expire says when the login of the moment ends. It stays the same login.
