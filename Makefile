@@ -83,13 +83,12 @@ soak: setup vault-server ## Run the long forms of the tests (REKEY_FULL=1); an h
 .PHONY: bench
 bench: setup vault-server ## Compare the pools with what one would use otherwise; pages in bin/bench; 20 minutes
 	@mkdir -p bin/bench
-	$(call bench,rotation) -rounds 3 -for 2500ms -limit 13m $(BENCHFLAGS)
+	$(call bench,rotation) -rounds 2 -for 2400ms -limit 9m $(BENCHFLAGS)
 	$(call bench,latency) -limit 6m
 	$(call bench,scale) -limit 8m
 	@$(MAKE) --no-print-directory bench-go
 
 bench = cd benchmarks && go run ./$(1) -json ../bin/bench/$(1).json -html ../bin/bench/$(1).html
-
 
 # Rounds of all Go benchmarks that compare pools, and what benchstat says of them.
 BENCHCOUNT ?= 6
