@@ -118,12 +118,26 @@ func (r *Roles) Kill(ctx context.Context) error {
 		}
 		return err
 	})
-	for left := 1; err == nil && left > 0; {
-		err = r.use(ctx, func(ctx context.Context, admin *pgx.Conn) error {
+	if err != nil {
+		return err
+	}
+	return r.awaitEnd(ctx, pids)
+}
+
+// awaitEnd returns when the server has none of those sessions any more.
+func (r *Roles) awaitEnd(ctx context.Context, pids []int32) error {
+	const pause = 2 * time.Millisecond
+	for range workTimeout / pause {
+		left := 0
+		err := r.use(ctx, func(ctx context.Context, admin *pgx.Conn) error {
 			return admin.QueryRow(ctx, "select count(*) from pg_stat_activity where pid = any($1::int[])", pids).Scan(&left)
 		})
+		if err != nil || left == 0 {
+			return err
+		}
+		time.Sleep(pause)
 	}
-	return err
+	return errors.New("sessions that were terminated do not end")
 }
 
 // Drop ends the sessions, drops the roles that are left, and closes the issuer's connection.
