@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,9 @@ func main() {
 	var err error
 	if o.contenders, err = pick("contenders", contender.All, contenderID, *contenders); err == nil {
 		o.scenarios, err = pick("scenarios", scenario.All, scenarioID, *scenarios)
+	}
+	if *contenders == "" {
+		o.contenders = slices.DeleteFunc(slices.Clone(contender.All), func(c contender.Contender) bool { return c.Extension })
 	}
 	if o.rate <= 0 || o.every <= 0 {
 		err = errors.New("-rate and -every must be positive")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,21 @@ func TestStopped(t *testing.T) {
 	table := wellFormed(t, r, "newrole")
 	if v, ok := table.Cell("plain pgxpool, no rotation", "p50"); !ok || v.Rounds != 1 {
 		t.Errorf("%d rounds", v.Rounds)
+	}
+}
+
+// TestShuffled: each round has all of them, in an order of its own.
+func TestShuffled(t *testing.T) {
+	orders := map[string]bool{}
+	for round := range 5 {
+		some := ids(shuffled(contender.All, round, 0), contenderID)
+		orders[strings.Join(some, " ")] = true
+		if slices.Sort(some); !slices.Equal(some, slices.Sorted(slices.Values(ids(contender.All, contenderID)))) {
+			t.Errorf("round %d has %v", round, some)
+		}
+	}
+	if len(orders) < 4 {
+		t.Errorf("%d orders in 5 rounds", len(orders))
 	}
 }
 

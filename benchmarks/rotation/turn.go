@@ -56,6 +56,7 @@ func (t turn) play(ctx context.Context) (out *outcome, err error) {
 	stage.Every = t.every
 	pool, err := t.contender.Open(ctx, contender.World{
 		DSN: t.size.Server.DSN, Store: stage.Store, Conns: t.size.Conns, Overlap: scenario.Overlap,
+		Lasting: func(ctx context.Context) (server.Login, error) { return roles.Issue(ctx, server.RoleOptions{}) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", t.contender.Name, err)

@@ -16,6 +16,9 @@ type World struct {
 	Store *store.Store
 	Conns int
 
+	// Lasting makes a login that no scenario touches.
+	Lasting func(context.Context) (server.Login, error)
+
 	// Overlap is how long an old login stays valid after the store has the next one. Who replaces connections by age
 	// sets their lifetime by it.
 	Overlap time.Duration
@@ -37,14 +40,18 @@ type Contender struct {
 	Text  string // how it is set up, and who says so
 	Ours  bool
 	Floor bool // its credentials do not rotate
-	Open  func(context.Context, World) (Pool, error)
+
+	// Extension: it explains figures, and is left out unless it is asked for.
+	Extension bool
+
+	Open func(context.Context, World) (Pool, error)
 
 	// Extra is how many sessions beyond Conns it may have by its own promise; -1: it promises nothing.
 	Extra int
 }
 
 // All of them, in the order of tables.
-var All = []Contender{plain, plainSQL, swap, beforeConnect, beforeConnectReset, connector, inPlace, replace, sqlDB}
+var All = []Contender{plain, plainSQL, swap, beforeConnect, beforeConnectReset, connector, inPlace, replace, sqlDB, logins}
 
 // lifetime of connections for those who replace them by age: it ends before the old login does.
 func (w World) lifetime() time.Duration { return w.Overlap * 8 / 10 }
