@@ -19,7 +19,9 @@ type options struct {
 
 // run measures every way in turn.
 func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) {
-	began := time.Now()
+	begun := report.Report{
+		Tool: "latency", Title: "From a changed secret to the first connection on it", Taken: time.Now(), Machine: report.ThisMachine(""),
+	}
 	ways := o.ways()
 	if len(ways) == 0 {
 		return nil, fmt.Errorf("-only %q: there is no such way", o.only)
@@ -39,13 +41,13 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 		if err != nil {
 			err = fmt.Errorf("%s: %w", w.name, err)
 			if ctx.Err() != nil { // interrupted, or at the end of its time: what there is is worth a report
-				return o.report(s, results, began), err
+				return o.report(begun, s, results), err
 			}
 			return nil, err
 		}
 		progress.Step("%s: %s", w.name, r)
 	}
-	return o.report(s, results, began), nil
+	return o.report(begun, s, results), nil
 }
 
 // ways returns the ways that were asked for and can be measured.

@@ -1,23 +1,24 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rekeyhq/rekey/benchmarks/internal/report"
 )
 
-func (o options) report(s *servers, results []result, began time.Time) *report.Report {
-	r := &report.Report{
-		Tool: "latency", Title: "From a changed secret to the first connection on it", Taken: began,
-		Took: time.Since(began).Seconds(), Machine: report.ThisMachine(s.String()),
-	}
+// report adds what was measured to a report that has begun.
+func (o options) report(r report.Report, s *servers, results []result) *report.Report {
+	r.Took = time.Since(r.Taken).Seconds()
+	r.Machine.Server = s.String()
 	r.Settle("connections of the pool", report.Number(float64(o.Conns)).Figure(report.Count))
 	if s.vault != nil {
 		r.Settle("Vault", "a private server on the same machine, that makes logins in a PostgreSQL of its own")
 	}
 	r.Settle("Secrets Manager", "the AWS SDK against a server of our own on the same machine: no network between")
 	r.Sections = []report.Section{section(results)}
-	return r
+	return &r
 }
 
 const text = `A secret is changed at its source; the pool notices, fetches it, verifies it on a connection of its own, publishes it, and hands ` +
@@ -29,10 +30,19 @@ How soon a change is noticed is the source's matter: a file's watch says so at o
 
 func section(results []result) report.Section {
 	return report.Section{
-		ID: "ways", Title: "Where the time goes", Text: text,
-		Tables: []report.Table{medians(results), percentiles(results, 90), about(results)},
-		Charts: []report.Chart{chart(results), notices(results)},
+		ID: "ways", Title: "Where the time goes", Text: text + changes(results),
+		Tables: []report.Table{medians(results), percentiles(results, 90)},
+		Charts: charts(results),
 	}
+}
+
+// changes says what was changed in each row.
+func changes(results []result) string {
+	var b strings.Builder
+	for _, r := range results {
+		fmt.Fprintf(&b, "\n\n%s: %s.", r.way.name, r.way.about)
+	}
+	return b.String()
 }
 
 // medians has the median of each step, and its range.
@@ -50,7 +60,7 @@ func medians(results []result) report.Table {
 			}
 			cells = append(cells, v)
 		}
-		cells = append(cells, report.Spread(r.floor()), report.Number(float64(len(r.steps))))
+		cells = append(cells, report.Spread(r.floor()), report.Number(float64(len(r.steps))), report.Text(r.triggers()))
 		table.Add(r.way.name, cells...)
 	}
 	return table
@@ -64,7 +74,7 @@ func percentiles(results []result, p float64) report.Table {
 		for _, c := range columns {
 			cells = append(cells, report.Number(quantile(r.of(c), p)))
 		}
-		cells = append(cells, report.Number(quantile(r.floor(), p)), report.Number(float64(len(r.steps))))
+		cells = append(cells, report.Number(quantile(r.floor(), p)), report.Number(float64(len(r.steps))), report.Text(r.triggers()))
 		table.Add(r.way.name, cells...)
 	}
 	return table
@@ -85,45 +95,60 @@ func headings() []report.Column {
 	}
 	return append(out,
 		report.Column{Name: "floor", Unit: report.Milliseconds, Help: "one connect plus the probe"},
-		report.Column{Name: "rounds", Unit: report.Count})
+		report.Column{Name: "rounds", Unit: report.Count},
+		report.Column{Name: "trigger", Help: "of the refresh, as RefreshEndedEvent tells it"})
 }
 
-// about says what was changed in each row.
-func about(results []result) report.Table {
-	table := report.Table{ID: "about", Title: "What is changed", Key: "how the change is found", Columns: []report.Column{
-		{Name: "trigger", Help: "as RefreshEndedEvent tells it"}, {Name: "what is changed, and when"},
-	}}
-	for _, r := range results {
-		table.Add(r.way.name, report.Text(r.triggers()), report.Text(r.way.about))
+// charts compare what comes after the notice with the floor, and show how soon changes are noticed, which differs by powers
+// of ten.
+func charts(results []result) []report.Chart {
+	own, refused := parted(results)
+	after, notice := columns[len(columns)-1], columns[0]
+	var out []report.Chart
+	if len(own) > 0 {
+		out = append(out, chart("own", "After the notice, found by the source itself", "fetch, verify, publish and hand-over, ms", own, after, true))
 	}
-	return table
+	if len(refused) > 0 {
+		out = append(out, chart("refused", "After the notice, found by a refused login", "fetch, verify, publish and hand-over, ms", refused, after, true))
+	}
+	for _, part := range []struct {
+		id, title string
+		results   []result
+	}{{"own-notice", "Until the source itself notices", own}, {"refused-notice", "Until a login is refused", refused}} {
+		if len(part.results) > 0 {
+			c := chart(part.id, part.title, "notice, ms", part.results, notice, false)
+			c.Y.Log = true
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
-// chart compares what comes after the notice with the floor.
-func chart(results []result) report.Chart {
+// parted are the ways that need no caller, and those that do.
+func parted(results []result) (own, refused []result) {
+	for _, r := range results {
+		if r.way.refused {
+			refused = append(refused, r)
+		} else {
+			own = append(own, r)
+		}
+	}
+	return own, refused
+}
+
+func chart(id, title, label string, results []result, of step, withFloor bool) report.Chart {
 	c := report.Chart{
-		ID: "after", Title: "After the notice, against the floor", Kind: report.Percentile,
-		X: report.Axis{Label: "percentile"}, Y: report.Axis{Label: "fetch, verify, publish and hand-over, ms"},
+		ID: id, Title: title, Kind: report.Percentile, X: report.Axis{Label: "percentile"}, Y: report.Axis{Label: label},
 	}
 	var floors []float64
 	for _, r := range results {
-		c.Series = append(c.Series, distribution(r.way.name, r.of(columns[len(columns)-1])))
+		c.Series = append(c.Series, distribution(r.way.name, r.of(of)))
 		floors = append(floors, r.floor()...)
 	}
-	floor := distribution("floor", floors)
-	floor.Floor = true
-	c.Series = append(c.Series, floor)
-	return c
-}
-
-// notices shows how soon changes are noticed, which differs by powers of ten.
-func notices(results []result) report.Chart {
-	c := report.Chart{
-		ID: "notice", Title: "Until the change is noticed", Kind: report.Percentile,
-		X: report.Axis{Label: "percentile"}, Y: report.Axis{Label: "notice, ms", Log: true},
-	}
-	for _, r := range results {
-		c.Series = append(c.Series, distribution(r.way.name, r.of(columns[0])))
+	if withFloor {
+		floor := distribution("floor", floors)
+		floor.Floor = true
+		c.Series = append(c.Series, floor)
 	}
 	return c
 }

@@ -30,9 +30,10 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
-	for _, row := range section.Tables[2].Rows {
-		if refused := strings.Contains(row.Name, "refused"); refused != (row.Cells[0].Text == "refused") {
-			t.Errorf("%s: began by %s", row.Name, row.Cells[0].Text)
+	for _, row := range table.Rows {
+		trigger, _ := table.Cell(row.Name, "trigger")
+		if refused := strings.Contains(row.Name, "refused"); refused != (trigger.Text == "refused") {
+			t.Errorf("%s: began by %s", row.Name, trigger.Text)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func (o options) growth(ctx context.Context, r *report.Report) error {
 		return err
 	}
 	defer s.Close()
-	r.Machine = report.ThisMachine(s.about)
+	r.Machine.Server = s.about
 	o.settleGrowth(r)
 	g := grown{conns: o.Conns}
 	progress := o.NewProgress(2 * len(sizes) * o.Rounds)
