@@ -25,7 +25,7 @@ type block struct {
 type picture struct{ section, chart string }
 
 // blocks are the README's. A command without a report in results, or without its two lines in the README, has none.
-var blocks = []block{rotation}
+var blocks = []block{rotation, latency, scale}
 
 // imageFolder is where pictures are kept, seen from the README.
 const imageFolder = "docs/images/benchmarks"

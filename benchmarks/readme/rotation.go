@@ -17,32 +17,16 @@ func rotationText(own block, r *report.Report) (string, error) {
 	var b strings.Builder
 	b.WriteString("Beside what one would use otherwise, each set up as its documentation sets it up best: medians of the rounds, and ratios to the\n" +
 		"first row. Nothing happens to the logins of the first two. Bold is the best of those that fail nothing in a scenario and have at most one session more than the pool's size.\n\n")
-	fmt.Fprintf(&b, "%s; %s.", r.Taken.Format("2006-01-02"), r.Machine)
-	for _, s := range r.Settings {
-		fmt.Fprintf(&b, " %s: %s.", capital(s.Name), s.Value)
-	}
-	b.WriteString("\n")
+	writeSettings(&b, r)
 	for _, id := range []string{"failed", "p999", "stall"} {
-		table, err := overview(r, id)
+		table, err := tableOf(r, "overview", id)
 		if err != nil {
 			return "", err
 		}
 		fmt.Fprintf(&b, "\n%s:\n\n%s", table.Title, table.Markdown())
 	}
-	for _, p := range own.pictures {
-		fmt.Fprintf(&b, "\n![%s](%s)\n", alt(r, p), p.path(r.Tool))
-	}
+	writePictures(&b, own, r)
 	return b.String(), nil
-}
-
-func overview(r *report.Report, id string) (report.Table, error) {
-	section, _ := r.Section("overview")
-	for _, t := range section.Tables {
-		if t.ID == id {
-			return t, nil
-		}
-	}
-	return report.Table{}, fmt.Errorf("the report of %s has no table %s", r.Tool, id)
 }
 
 // alt says what a picture shows: the section's title and the chart's.
