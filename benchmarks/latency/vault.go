@@ -153,7 +153,7 @@ func (r *staticRole) Changed(ctx context.Context) (time.Time, error) {
 	text, _ := secret.Data["last_vault_rotation"].(string)
 	when, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("Vault says that it has rotated at %q", text)
+		return time.Time{}, fmt.Errorf("no time of the last rotation: %q", text)
 	}
 	return when, nil
 }
