@@ -19,14 +19,14 @@ func (m marks) Plot(c draw.Canvas, p *plot.Plot) {
 		Color: ink, Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: 8},
 		XAlign: draw.XLeft, YAlign: draw.YTop, Handler: text.Plain{Fonts: font.DefaultCache},
 	}
-	for _, mark := range m.marks {
+	for i, mark := range m.marks {
 		if mark.X < p.X.Min || mark.X > p.X.Max {
 			continue
 		}
 		x := toX(mark.X)
 		c.StrokeLine2(line, x, c.Min.Y, x, c.Max.Y)
 		if mark.Label != "" {
-			c.FillText(label, vg.Point{X: x + 2, Y: c.Max.Y}, mark.Label)
+			c.FillText(label, vg.Point{X: x + 2, Y: c.Max.Y - vg.Length(9*(i%2))}, mark.Label) // neighbours do not overlap
 		}
 	}
 }

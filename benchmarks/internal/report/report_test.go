@@ -175,6 +175,14 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+func TestMarkdownOfCounts(t *testing.T) {
+	table := Table{Columns: []Column{{Name: "failed", Unit: Count}}}
+	table.Add("a *sql.DB", Spread([]float64{0, 0, 7}))
+	if got := table.Markdown(); !strings.Contains(got, `| a \*sql.DB | 0 (0–7) |`) {
+		t.Error(got)
+	}
+}
+
 func TestRoundTicks(t *testing.T) {
 	for _, test := range []struct {
 		least, most float64

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -41,7 +42,7 @@ func SVG(c Chart) ([]byte, error) {
 	p := newPlot(c)
 	legend := newLegend()
 	for i, s := range c.Series {
-		if err := addSeries(p, &legend, c, s, palette[i%len(palette)]); err != nil {
+		if err := addSeries(p, &legend, c, s, styleOf(c, i)); err != nil {
 			return nil, fmt.Errorf("report: chart %q, series %q: %w", c.ID, s.Name, err)
 		}
 	}
@@ -90,7 +91,22 @@ func newLegend() plot.Legend {
 	return legend
 }
 
-func addSeries(p *plot.Plot, legend *plot.Legend, c Chart, s Series, col color.Color) error {
+// styleOf is the line of one of a chart's series: ours are thick; floors are dashed, and dotted from the second on.
+func styleOf(c Chart, n int) draw.LineStyle {
+	style := draw.LineStyle{Color: palette[n%len(palette)], Width: vg.Points(1.2)}
+	switch {
+	case c.Series[n].Ours:
+		style.Width = vg.Points(2.2)
+	case c.Series[n].Floor:
+		style.Color, style.Dashes = ink, []vg.Length{4, 3}
+		if slices.ContainsFunc(c.Series[:n], func(s Series) bool { return s.Floor }) {
+			style.Dashes = []vg.Length{1, 2}
+		}
+	}
+	return style
+}
+
+func addSeries(p *plot.Plot, legend *plot.Legend, c Chart, s Series, style draw.LineStyle) error {
 	points, err := pointsOf(c, s)
 	if err != nil || len(points) == 0 {
 		return err
@@ -100,7 +116,7 @@ func addSeries(p *plot.Plot, legend *plot.Legend, c Chart, s Series, col color.C
 		if err != nil {
 			return err
 		}
-		dots.GlyphStyle = draw.GlyphStyle{Color: col, Radius: 1.5, Shape: draw.CircleGlyph{}}
+		dots.GlyphStyle = draw.GlyphStyle{Color: style.Color, Radius: 1.5, Shape: draw.CircleGlyph{}}
 		p.Add(dots)
 		legend.Add(s.Name, dots)
 		return nil
@@ -109,13 +125,7 @@ func addSeries(p *plot.Plot, legend *plot.Legend, c Chart, s Series, col color.C
 	if err != nil {
 		return err
 	}
-	line.LineStyle = draw.LineStyle{Color: col, Width: vg.Points(1.2)}
-	switch {
-	case s.Floor:
-		line.Color, line.Dashes = ink, []vg.Length{4, 3}
-	case s.Ours:
-		line.Width = vg.Points(2.2)
-	}
+	line.LineStyle = style
 	if c.Kind == Step {
 		line.StepStyle = plotter.PostStep
 	}
