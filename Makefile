@@ -11,17 +11,19 @@ VAULT_SERVER = internal/testenv/vaultserver
 MODULES = $(shell find . -name go.mod -not -path './.*/*' -not -path './$(VAULT_SERVER)/*' | sort | while read -r mod; do \
 	folder=$$(dirname "$$mod"); [ -z "$$(find "$$folder" -name '*.go' | head -n 1)" ] || echo "$$folder"; done)
 STATICCHECK := $(CURDIR)/bin/staticcheck
+BENCHSTAT := $(CURDIR)/bin/benchstat
 
 # The tests in a browser stand apart, too: whoever tests the library need not have one.
 BROWSER_TESTS = ./statuspage/e2e
 TESTED = $(filter-out $(BROWSER_TESTS),$(MODULES))
 
-# What can be set: make test TESTFLAGS='-run Pool -v', make fuzz FUZZTIME=5m, make bench BENCH=Acquire
+# What can be set: make test TESTFLAGS='-run Pool -v', make fuzz FUZZTIME=5m, make microbench BENCH=Acquire
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
 BENCH     ?= .
 SOAK      ?= .
 DEMOFLAGS ?=
+BENCHFLAGS ?=
 
 # each_module runs $(1) in the folder of every module, each_tested in that of every one but the tests in a browser. Both
 # stop at the first failure.
@@ -77,8 +79,30 @@ setup-browser:
 soak: setup vault-server ## Run the long forms of the tests (REKEY_FULL=1); an hour or so
 	REKEY_FULL=1 go test -race -count=1 -timeout 3h -v -run '$(SOAK)' $(TESTFLAGS) ./...
 
+# Each command stops by itself, at its -limit at the latest; together they fit 20 minutes on two processors.
 .PHONY: bench
-bench: setup vault-server ## Run the benchmarks
+bench: setup vault-server ## Compare the pools with what one would use otherwise; pages in bin/bench; 20 minutes
+	@mkdir -p bin/bench
+	$(call bench,rotation) -rounds 2 -for 2400ms -limit 9m $(BENCHFLAGS)
+	$(call bench,latency) -limit 6m
+	$(call bench,scale) -limit 8m
+	@$(MAKE) --no-print-directory bench-go
+
+bench = cd benchmarks && go run ./$(1) -json ../bin/bench/$(1).json -html ../bin/bench/$(1).html
+
+# Rounds of all Go benchmarks that compare pools, and what benchstat says of them.
+BENCHCOUNT ?= 6
+BENCHTIME  ?= 200ms
+.PHONY: bench-go
+bench-go: setup $(BENCHSTAT) ## Compare the hot path and the adapters with plain ones: BENCHCOUNT rounds, then benchstat
+	cd benchmarks && ../scripts/benchstat.sh $(BENCHSTAT) ../bin/bench $(BENCHCOUNT) $(BENCHTIME) '$(BENCH)'
+
+.PHONY: bench-readme
+bench-readme: ## Put the figures of make bench into the README
+	cd benchmarks && go run ./readme -from ../bin/bench
+
+.PHONY: microbench
+microbench: setup vault-server ## Run the benchmarks of single functions
 	@$(call each_tested,go test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) ./...)
 
 .PHONY: fuzz
@@ -108,6 +132,9 @@ lint-vault-server: export GOFLAGS := -trimpath
 lint-vault-server: $(STATICCHECK)
 	@echo "== go vet ./... and staticcheck ./... in $(VAULT_SERVER)"
 	@cd $(VAULT_SERVER) && go vet ./... && $(STATICCHECK) ./...
+
+$(BENCHSTAT): tools/go.mod tools/go.sum
+	cd tools && go build -o $@ golang.org/x/perf/cmd/benchstat
 
 $(STATICCHECK): tools/go.mod tools/go.sum
 	cd tools && go build -o $@ honnef.co/go/tools/cmd/staticcheck

@@ -1,0 +1,63 @@
+package contender
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// beforeConnect is what pgx itself offers. pgxpool's documentation of Config: "BeforeConnect is called before a new
+// connection is made. It is passed a copy of the underlying pgx.ConnConfig and will not impact any existing open
+// connections"; "MaxConnLifetime is the duration since creation after which a connection will be automatically closed".
+var beforeConnect = Contender{
+	ID: "beforeconnect", Name: "pgxpool, BeforeConnect", Extra: 0,
+	Text: "pgxpool whose BeforeConnect asks the store for the login of each new connection, and whose MaxConnLifetime is " +
+		"eight tenths of the time that an old login stays valid: the best that its configuration allows.",
+	Open: func(ctx context.Context, w World) (Pool, error) {
+		pool, err := openBeforeConnect(ctx, w, func(c *pgxpool.Config) { c.MaxConnLifetime = w.lifetime() })
+		if err != nil {
+			return nil, err
+		}
+		return pgxPool{pool, pool.Close}, nil
+	},
+}
+
+// beforeConnectReset is the same with pgxpool's Reset: it "closes all connections, but leaves the pool open. It is
+// intended for use when an error is detected that would disrupt all connections (such as a network interruption or a
+// server state change)".
+var beforeConnectReset = Contender{
+	ID: "reset", Name: "pgxpool, BeforeConnect and Reset", Extra: 0,
+	Text: "The same without a lifetime, and with a watcher that calls pgxpool's Reset at each change of the secret.",
+	Open: func(ctx context.Context, w World) (Pool, error) {
+		pool, err := openBeforeConnect(ctx, w, nil)
+		if err != nil {
+			return nil, err
+		}
+		resets := watch(w.Store, func(context.Context) error { pool.Reset(); return nil })
+		return pgxPool{pool, func() { resets.stop(); pool.Close() }}, nil
+	},
+}
+
+func openBeforeConnect(ctx context.Context, w World, change func(*pgxpool.Config)) (*pgxpool.Pool, error) {
+	secret, err := w.Store.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config, err := w.config(w.dsn(secret))
+	if err != nil {
+		return nil, err
+	}
+	config.BeforeConnect = func(ctx context.Context, config *pgx.ConnConfig) error {
+		secret, err := w.Store.Get(ctx)
+		if err != nil {
+			return err
+		}
+		config.User, config.Password = secret.User, secret.Password
+		return nil
+	}
+	if change != nil {
+		change(config)
+	}
+	return pgxpool.NewWithConfig(ctx, config)
+}

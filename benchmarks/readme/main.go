@@ -1,0 +1,64 @@
+// Command readme writes the benchmarks' part of the README, and its pictures, from the reports that are kept in results.
+//
+//	go run ./readme                        # from benchmarks/results
+//	go run ./readme -from ../bin/bench     # takes those reports over first
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func main() {
+	root := flag.String("root", "..", "the repository")
+	from := flag.String("from", "", "a folder with new reports, which are copied to benchmarks/results")
+	flag.Parse()
+	if err := run(*root, *from); err != nil {
+		fmt.Fprintln(os.Stderr, "readme:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root, from string) error {
+	if from != "" {
+		if err := takeOver(root, from); err != nil {
+			return err
+		}
+	}
+	files, err := generate(root)
+	if err != nil {
+		return err
+	}
+	for path, content := range files {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOver copies the reports of those commands that the README shows; one that is not there stays as it was.
+func takeOver(root, from string) error {
+	for _, b := range blocks {
+		text, err := os.ReadFile(filepath.Join(from, b.tool+".json"))
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(resultFile(root, b.tool), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func resultFile(root, tool string) string {
+	return filepath.Join(root, "benchmarks", "results", tool+".json")
+}

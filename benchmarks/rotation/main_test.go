@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rekeyhq/rekey/benchmarks/internal/cli"
+	"github.com/rekeyhq/rekey/benchmarks/internal/contender"
+	"github.com/rekeyhq/rekey/benchmarks/internal/report"
+	"github.com/rekeyhq/rekey/benchmarks/internal/scenario"
+	"github.com/rekeyhq/rekey/internal/testenv/envtest"
+)
+
+func TestMain(m *testing.M) { envtest.Main(m) }
+
+// short is a run that a test has time for.
+func short(t *testing.T, contenders, scenarios string) options {
+	t.Helper()
+	o := options{rate: 200, every: scenario.Every}
+	o.Flags = cli.Register(flag.NewFlagSet("test", flag.PanicOnError), cli.Defaults{Rounds: 1, For: 1600 * time.Millisecond, Conns: 4})
+	o.Quiet = true
+	var err error
+	if o.contenders, err = pick("contenders", contender.All, contenderID, contenders); err != nil {
+		t.Fatal(err)
+	}
+	if o.scenarios, err = pick("scenarios", scenario.All, scenarioID, scenarios); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestEveryContender plays one scenario with all of them, on a real server.
+func TestEveryContender(t *testing.T) {
+	r, err := short(t, "", "newrole").run(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := wellFormed(t, r, "newrole")
+	for _, c := range contender.All {
+		if v, ok := table.Cell(c.Name, "p50"); !ok || v.Median <= 0 {
+			t.Errorf("%s: p50 %+v", c.Name, v)
+		}
+		failed, _ := table.Cell(c.Name, "failed")
+		if (c.Ours || c.Floor) && failed.Max != 0 {
+			t.Errorf("%s: %v failed", c.Name, failed.Max)
+		}
+		sessions, _ := table.Cell(c.Name, "sessions")
+		if sessions.Max < 1 || c.Ours && sessions.Max > 4+1 {
+			t.Errorf("%s: %v sessions", c.Name, sessions.Max)
+		}
+		calls, _ := table.Cell(c.Name, "store calls")
+		if c.Floor != (calls.Max == 0) {
+			t.Errorf("%s: %v calls of the store", c.Name, calls.Max)
+		}
+	}
+}
+
+// TestEveryScenario plays all of them with a pool of ours. Where no login works for a while that anybody could know of,
+// it may fail; nowhere else.
+func TestEveryScenario(t *testing.T) {
+	o := short(t, "inplace", "")
+	if testing.Short() {
+		o = short(t, "inplace", "killed,cold")
+	}
+	r, err := o.run(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range o.scenarios {
+		table := wellFormed(t, r, s.ID)
+		for _, row := range table.Rows {
+			if failed, _ := table.Cell(row.Name, "failed"); failed.Max != 0 && s.ID != "expired" {
+				t.Errorf("%s, %s: %v failed", s.ID, row.Name, failed.Max)
+			}
+		}
+		killed, _ := table.Cell("rekey, in place", "in flight")
+		if s.ID != "killed" && killed.Max != 0 {
+			t.Errorf("%s: %v statements killed, and nobody killed any", s.ID, killed.Max)
+		}
+	}
+}
+
+// wellFormed returns a scenario's table, and writes the report in every form.
+func wellFormed(t *testing.T, r *report.Report, id string) report.Table {
+	t.Helper()
+	section, ok := r.Section(id)
+	if !ok || len(section.Tables) != 1 || len(section.Charts) < 2 {
+		t.Fatalf("%s: there is %v, with %d tables and %d charts", id, ok, len(section.Tables), len(section.Charts))
+	}
+	var text, page bytes.Buffer
+	if err := errors.Join(r.WriteTable(&text), r.WriteHTML(&page)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), section.Title) || !strings.Contains(page.String(), "<svg") {
+		t.Errorf("%s is missing", id)
+	}
+	return section.Tables[0]
+}
+
+// TestStopped reports what there is when it is stopped in the second turn.
+func TestStopped(t *testing.T) {
+	o := short(t, "plain", "newrole")
+	o.Rounds = 1000
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	turns, open := 0, o.contenders[0].Open
+	o.contenders[0].Open = func(ctx context.Context, w contender.World) (contender.Pool, error) {
+		if turns++; turns == 2 {
+			cancel()
+		}
+		return open(ctx, w)
+	}
+	r, err := o.run(ctx, nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	if r == nil {
+		t.Fatal("and with nothing")
+	}
+	table := wellFormed(t, r, "newrole")
+	if v, ok := table.Cell("plain pgxpool, no rotation", "p50"); !ok || v.Rounds != 1 {
+		t.Errorf("%d rounds", v.Rounds)
+	}
+}
+
+// TestShuffled: each round has all of them, in an order of its own.
+func TestShuffled(t *testing.T) {
+	orders := map[string]bool{}
+	for round := range 5 {
+		some := ids(shuffled(contender.All, round, 0), contenderID)
+		orders[strings.Join(some, " ")] = true
+		if slices.Sort(some); !slices.Equal(some, slices.Sorted(slices.Values(ids(contender.All, contenderID)))) {
+			t.Errorf("round %d has %v", round, some)
+		}
+	}
+	if len(orders) < 4 {
+		t.Errorf("%d orders in 5 rounds", len(orders))
+	}
+}
+
+func TestPick(t *testing.T) {
+	some, err := pick("contenders", contender.All, contenderID, "sqldb, plain")
+	if err != nil || len(some) != 2 || some[0].ID != "plain" {
+		t.Errorf("%v, %v", some, err)
+	}
+	if _, err := pick("contenders", contender.All, contenderID, "none"); err == nil || !strings.Contains(err.Error(), `"none"`) {
+		t.Error(err)
+	}
+}

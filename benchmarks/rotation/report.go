@@ -1,0 +1,208 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rekeyhq/rekey/benchmarks/internal/contender"
+	"github.com/rekeyhq/rekey/benchmarks/internal/load"
+	"github.com/rekeyhq/rekey/benchmarks/internal/report"
+	"github.com/rekeyhq/rekey/benchmarks/internal/scenario"
+	"github.com/rekeyhq/rekey/benchmarks/internal/server"
+	"github.com/rekeyhq/rekey/benchmarks/internal/store"
+)
+
+// report makes tables and charts of what was seen.
+func (o options) report(seen results) *report.Report {
+	r := &report.Report{Tool: "rotation", Title: "Rotation under load"}
+	r.Settle("connections of a pool", fmt.Sprint(o.Conns))
+	r.Settle("load", fmt.Sprintf("open, %g operations a second; a latency counts from when the operation was due", o.rate))
+	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median, the range, and the median of the ratios to the floor", o.Rounds, o.For))
+	r.Settle("a rotation each", o.every.String()+", where there are several")
+	r.Settle("a caller's deadline", scenario.Deadline.String())
+	r.Settle("a call of the store", store.Latency.String())
+	r.Settle("an old login lives on for", scenario.Overlap.String())
+	r.Sections = append(r.Sections, o.overview(seen))
+	for _, s := range o.scenarios {
+		if len(seen[s.ID]) > 0 {
+			r.Sections = append(r.Sections, o.section(s, seen[s.ID]))
+		}
+	}
+	return r
+}
+
+// Names that the overview's tables and columns are found by.
+const (
+	failuresTable = "failed"
+	tailTable     = "p999"
+	stallTable    = "stall"
+)
+
+// overview has the contenders down and the scenarios across.
+func (o options) overview(seen results) report.Section {
+	s := report.Section{ID: "overview", Title: "Overview", Text: o.setups()}
+	for _, kind := range []struct {
+		id, title, column string
+		unit              report.Unit
+	}{
+		{failuresTable, "Failed operations a turn", "failed", report.Count},
+		{tailTable, "p99.9 of the latency", "p99.9", report.Milliseconds},
+		{stallTable, "Worst stall", "worst stall", report.Milliseconds},
+	} {
+		table := report.Table{ID: kind.id, Title: kind.title, Key: "pool"}
+		columns := make([]report.Table, 0, len(o.scenarios))
+		for _, sc := range o.scenarios {
+			table.Columns = append(table.Columns, report.Column{Name: sc.Short, Unit: kind.unit, Help: sc.Title})
+			columns = append(columns, o.table(sc, seen[sc.ID]))
+		}
+		for _, c := range o.contenders {
+			row := table.Add(c.Name)
+			row.Ours, row.Floor = c.Ours, c.Floor
+			for _, from := range columns {
+				v, ok := from.Cell(c.Name, kind.column)
+				if !ok {
+					v = report.None()
+				}
+				row.Cells = append(row.Cells, v)
+			}
+		}
+		s.Tables = append(s.Tables, table)
+	}
+	return s
+}
+
+func (o options) setups() string {
+	lines := []string{}
+	for _, c := range o.contenders {
+		lines = append(lines, c.Name+": "+c.Text)
+	}
+	return strings.Join(lines, "\n\n")
+}
+
+func (o options) section(s scenario.Scenario, seen map[string][]*outcome) report.Section {
+	return report.Section{
+		ID: s.ID, Title: s.Title, Text: s.Text, Tables: []report.Table{o.table(s, seen)}, Charts: o.charts(s, seen),
+	}
+}
+
+// figure is a column of a scenario's table.
+type figure struct {
+	report.Column
+	of    func(*outcome) (float64, bool) // false: there is none in that round
+	ratio bool
+	best  bool // the least is the best
+}
+
+func always(f func(*outcome) float64) func(*outcome) (float64, bool) {
+	return func(o *outcome) (float64, bool) { return f(o), true }
+}
+
+func quantile(p float64) func(*outcome) (float64, bool) {
+	return always(func(o *outcome) float64 { return o.Quantile(p).Seconds() * 1000 })
+}
+
+var figures = []figure{
+	{Column: report.Column{Name: "failed", Unit: report.Count,
+		Help: "operations that failed: no connection, a refused statement, a deadline; not those that were killed in flight"},
+		of: always(func(o *outcome) float64 { return float64(o.Failures()) })},
+	{Column: report.Column{Name: "late", Unit: report.Count, Help: "of those, at the caller's deadline"},
+		of: always(func(o *outcome) float64 { return float64(o.Outcomes[load.Late]) })},
+	{Column: report.Column{Name: "in flight", Unit: report.Count, Help: "statements whose session was ended while they ran; not in failed"},
+		of: always(func(o *outcome) float64 { return float64(o.Outcomes[load.Killed]) })},
+	{Column: report.Column{Name: "last failure", Unit: report.Seconds, Help: "when, since the turn began"},
+		of: func(o *outcome) (float64, bool) { return o.LastFailure.Seconds(), o.LastFailure >= 0 }},
+	{Column: report.Column{Name: "p50", Unit: report.Milliseconds}, of: quantile(50), ratio: true},
+	{Column: report.Column{Name: "p99", Unit: report.Milliseconds}, of: quantile(99), ratio: true},
+	{Column: report.Column{Name: "p99.9", Unit: report.Milliseconds}, of: quantile(99.9), ratio: true, best: true},
+	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds}, of: quantile(100), ratio: true},
+	{Column: report.Column{Name: "worst stall", Unit: report.Milliseconds, Help: "the longest time in which no operation succeeded"},
+		of: always(func(o *outcome) float64 { return o.WorstStall.Seconds() * 1000 }), ratio: true, best: true},
+	{Column: report.Column{Name: "sessions", Unit: report.Count, Help: "the most at once, counted on the server each 10 ms"},
+		of: always(func(o *outcome) float64 { return float64(server.Most(o.sessions)) })},
+	{Column: report.Column{Name: "store calls", Unit: report.Count}, of: always(func(o *outcome) float64 { return float64(o.calls) })},
+	{Column: report.Column{Name: "CPU", Unit: report.Microseconds, Help: "of the client, for each operation; load and census included"},
+		of: always(func(o *outcome) float64 { return o.cpu.Seconds() * 1e6 / float64(max(1, o.Ops)) }), ratio: true},
+}
+
+// table has a row for each contender.
+func (o options) table(s scenario.Scenario, seen map[string][]*outcome) report.Table {
+	t := report.Table{Key: "pool"}
+	for _, f := range figures {
+		t.Columns = append(t.Columns, f.Column)
+	}
+	floor := seen[floorID(o.contenders)]
+	for _, c := range o.contenders {
+		rounds := seen[c.ID]
+		if len(rounds) == 0 {
+			continue
+		}
+		row := t.Add(c.Name)
+		row.Ours, row.Floor = c.Ours, c.Floor
+		for _, f := range figures {
+			row.Cells = append(row.Cells, f.cell(rounds, floor, c))
+		}
+	}
+	markBest(&t)
+	return t
+}
+
+func floorID(all []contender.Contender) string {
+	for _, c := range all {
+		if c.Floor {
+			return c.ID
+		}
+	}
+	return ""
+}
+
+func (f figure) cell(rounds, floor []*outcome, c contender.Contender) report.Value {
+	v := report.Spread(f.values(rounds))
+	if f.ratio && !c.Floor {
+		v = v.Over(f.values(rounds), f.values(floor))
+	}
+	switch {
+	case v.Text != "":
+	case f.Name == "failed":
+		v.Bad = v.Max > 0
+	case f.Name == "sessions":
+		v.Bad = v.Max > float64(rounds[0].conns+max(1, c.Extra))
+	}
+	return v
+}
+
+func (f figure) values(rounds []*outcome) (out []float64) {
+	for _, o := range rounds {
+		if x, ok := f.of(o); ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// markBest marks the least of each column among those that rotate, fail nothing, and stay within one session more than
+// the pool's size.
+func markBest(t *report.Table) {
+	for i, f := range figures {
+		if !f.best {
+			continue
+		}
+		var best *report.Value
+		for _, row := range t.Rows {
+			if v := &row.Cells[i]; !row.Floor && !broken(row) && v.Text == "" && (best == nil || v.Median < best.Median) {
+				best = v
+			}
+		}
+		if best != nil {
+			best.Best = true
+		}
+	}
+}
+
+func broken(r report.Row) bool {
+	for _, v := range r.Cells {
+		if v.Bad {
+			return true
+		}
+	}
+	return false
+}

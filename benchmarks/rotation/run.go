@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rekeyhq/rekey/benchmarks/internal/cli"
+	"github.com/rekeyhq/rekey/benchmarks/internal/contender"
+	"github.com/rekeyhq/rekey/benchmarks/internal/report"
+	"github.com/rekeyhq/rekey/benchmarks/internal/scenario"
+	"github.com/rekeyhq/rekey/benchmarks/internal/server"
+)
+
+// results are the outcomes of the rounds, in order, by scenario and contender.
+type results map[string]map[string][]*outcome
+
+func (r results) add(s, c string, o *outcome) {
+	if r[s] == nil {
+		r[s] = map[string][]*outcome{}
+	}
+	r[s][c] = append(r[s][c], o)
+}
+
+// run plays every round and reports. When it is stopped it reports what there is.
+func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) {
+	began, machine := time.Now(), report.ThisMachine("")
+	s, err := server.Open(ctx, o.DSN)
+	if err != nil {
+		return nil, err
+	}
+	seen := results{}
+	err = o.rounds(ctx, s, seen)
+	r := o.report(seen)
+	r.Taken, r.Took = began, time.Since(began).Seconds()
+	machine.Server = s.String()
+	r.Machine = machine
+	err = errors.Join(err, s.Close())
+	if len(seen) == 0 {
+		return nil, err
+	}
+	return r, err
+}
+
+// rounds plays each contender in each scenario once a round, in another order each time, so that none always follows
+// the same one.
+func (o options) rounds(ctx context.Context, s *server.Server, seen results) error {
+	progress := o.NewProgress(o.Rounds * len(o.scenarios) * len(o.contenders))
+	for round := range o.Rounds {
+		for n, sc := range o.scenarios {
+			for _, c := range shuffled(o.contenders, round, n) {
+				out, err := o.turn(s, sc, c).play(ctx)
+				if err != nil {
+					return fmt.Errorf("round %d, %s, %s: %w", round+1, sc.ID, c.ID, err)
+				}
+				seen.add(sc.ID, c.ID, out)
+				progress.Step("round %d of %d, %s, %s: %v", round+1, o.Rounds, sc.ID, c.ID, out)
+			}
+		}
+	}
+	return nil
+}
+
+// shuffled is the same in every run.
+func shuffled(all []contender.Contender, round, scenario int) []contender.Contender {
+	out := slices.Clone(all)
+	order := rand.New(rand.NewPCG(uint64(round), uint64(scenario)))
+	order.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
+}
+
+func (o options) turn(s *server.Server, sc scenario.Scenario, c contender.Contender) turn {
+	t := turn{contender: c, scenario: sc, size: scenario.Size{Server: s, Conns: o.Conns, Rate: o.rate}, length: max(o.For, sc.Length), every: o.every}
+	if sc.Conns > 0 {
+		t.size.Conns = sc.Conns
+	}
+	if sc.Fixed {
+		t.length = sc.Length
+	}
+	return t
+}
+
+// String is for the line of progress.
+func (o *outcome) String() string {
+	text := fmt.Sprintf("%d operations, %d failed, p99.9 %v, worst stall %v", o.Ops, o.Failures(),
+		o.Quantile(99.9).Round(10*time.Microsecond), o.WorstStall.Round(100*time.Microsecond))
+	if len(o.Errors) > 0 {
+		text += ", " + strconv.Quote(o.Errors[0])
+	}
+	return text
+}
