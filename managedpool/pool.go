@@ -75,6 +75,7 @@ type Pool struct {
 	pings    *worker.Worker
 	headroom headroom
 	places   places
+	callers  callers
 
 	roleCheck *gate.Gate // for the question whether the role of connections that came home after an error still exists
 

@@ -166,7 +166,7 @@ func (o *observed) observeConnections(s rekey.PoolStats, to metric.Observer) {
 	to.ObserveInt64(o.connMax, int64(s.Max), o.poolOnly)
 	to.ObserveInt64(o.connIdleMax, int64(s.Max), o.poolOnly) // any connection may be idle
 	to.ObserveInt64(o.connIdleMin, int64(s.MinIdle), o.poolOnly)
-	to.ObserveInt64(o.timeouts, s.Canceled, o.poolOnly)
+	to.ObserveInt64(o.timeouts, s.TimedOut, o.poolOnly)
 	to.ObserveInt64(o.acquires, s.Acquires, o.common)
 	to.ObserveFloat64(o.acquireTime, s.AcquireTime.Seconds(), o.common)
 	to.ObserveInt64(o.waited, s.Waited, o.common)
