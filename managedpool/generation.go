@@ -30,6 +30,7 @@ type generation struct {
 	superseded time.Time   // when the next generation was adopted; zero: it is the one in use
 	cancelled  int         // connections closed under their users
 	drained    bool        // told to the engine
+	empty      bool        // superseded, and had no connection to drain
 	heir       *generation // same login, newer password: sessions being made will belong to it
 }
 

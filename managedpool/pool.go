@@ -200,7 +200,7 @@ func (p *Pool) tell(e rekey.Event) {
 		p.options.OnEvent(e)
 	}
 	if p.options.Logger != nil {
-		p.options.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), e.Attrs()...)
+		p.options.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), append(p.options.names(), e.Attrs()...)...)
 	}
 }
 
