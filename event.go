@@ -99,6 +99,7 @@ type DrainedEvent struct {
 	Version    string
 	Cancelled  int // connections that were in use at the deadline, cancelled and closed
 	Duration   time.Duration
+	Empty      bool // it had no connections when it was superseded, or the next generation has taken them over
 }
 
 // RetiredEvent says that a credential was given back to its issuer, or could not be.
@@ -136,19 +137,32 @@ func (FetchedEvent) Level() slog.Level       { return slog.LevelDebug }
 func (RefreshFailedEvent) Level() slog.Level { return slog.LevelWarn }
 func (RenewedEvent) Level() slog.Level       { return slog.LevelInfo }
 func (RefusedEvent) Level() slog.Level       { return slog.LevelWarn }
-func (AdoptedEvent) Level() slog.Level       { return slog.LevelInfo }
-func (LoginRefusedEvent) Level() slog.Level  { return slog.LevelWarn }
+func (LoginRefusedEvent) Level() slog.Level  { return slog.LevelError }
 func (LoginRestoredEvent) Level() slog.Level { return slog.LevelInfo }
 func (ConfirmedEvent) Level() slog.Level     { return slog.LevelInfo }
 func (ExpiredEvent) Level() slog.Level       { return slog.LevelError }
-func (DrainedEvent) Level() slog.Level       { return slog.LevelInfo }
 func (WarningEvent) Level() slog.Level       { return slog.LevelWarn }
-func (ClosedEvent) Level() slog.Level        { return slog.LevelInfo }
+
+// Level is a warning when the database knew another password than the store.
+func (e AdoptedEvent) Level() slog.Level { return warnIf(e.Alternate, slog.LevelInfo) }
+
+// Level is a warning when connections were cut, and low when there was nothing to drain.
+func (e DrainedEvent) Level() slog.Level {
+	if e.Empty {
+		return slog.LevelDebug
+	}
+	return warnIf(e.Cancelled > 0, slog.LevelInfo)
+}
+
+// Level is a warning when connections were closed under their holders.
+func (e ClosedEvent) Level() slog.Level { return warnIf(e.Abandoned > 0, slog.LevelInfo) }
 
 // Level is a warning when the issuer did not take the credential back.
-func (e RetiredEvent) Level() slog.Level {
-	if e.Err != nil {
+func (e RetiredEvent) Level() slog.Level { return warnIf(e.Err != nil, slog.LevelInfo) }
+
+func warnIf(yes bool, otherwise slog.Level) slog.Level {
+	if yes {
 		return slog.LevelWarn
 	}
-	return slog.LevelInfo
+	return otherwise
 }

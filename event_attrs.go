@@ -62,8 +62,8 @@ func (e ExpiredEvent) Attrs() []slog.Attr {
 }
 
 func (e DrainedEvent) Attrs() []slog.Attr {
-	return append(generationAttrs(e.Generation, e.Version),
-		slog.Int("cancelled", e.Cancelled), slog.Duration("duration", e.Duration))
+	return append(generationAttrs(e.Generation, e.Version), slog.Int("cancelled", e.Cancelled),
+		slog.Duration("duration", e.Duration), slog.Bool("empty", e.Empty))
 }
 
 func (e RetiredEvent) Attrs() []slog.Attr {

@@ -17,7 +17,8 @@ type PoolStats struct {
 	Waited      int64         // of those, that found no connection idle
 	WaitTime    time.Duration // of those, together
 	Canceled    int64         // acquires whose context ended first
-	Created     int64         // connections
+	TimedOut    int64         // of those, that were not cancelled by their callers, as far as the pool can tell
+	Created     int64         // connections that callers could get
 }
 
 // Plus is the sum of both counts; what the pool may have and keeps is s's.
@@ -29,6 +30,7 @@ func (s PoolStats) Plus(o PoolStats) PoolStats {
 	s.Waited += o.Waited
 	s.WaitTime += o.WaitTime
 	s.Canceled += o.Canceled
+	s.TimedOut += o.TimedOut
 	s.Created += o.Created
 	return s
 }

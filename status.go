@@ -25,22 +25,30 @@ type Status struct {
 	State State `json:"state"`
 
 	// Generation counts the credentials adopted, from 1; zero means none yet.
-	Generation uint64    `json:"generation"`
-	Version    string    `json:"version"`
-	Username   string    `json:"username"`
-	IssuedAt   time.Time `json:"issued_at,omitzero"`
-	AdoptedAt  time.Time `json:"adopted_at,omitzero"`
+	Generation uint64 `json:"generation"`
+	Version    string `json:"version"`
+	Username   string `json:"username"`
+	// IssuedAt is when its lease began, or was extended; FirstIssuedAt stays what it was when the credential was adopted.
+	IssuedAt      time.Time `json:"issued_at,omitzero"`
+	FirstIssuedAt time.Time `json:"first_issued_at,omitzero"`
+	AdoptedAt     time.Time `json:"adopted_at,omitzero"`
 	// ExpiresAt is when the credential ends, and NotAfter when its last connection is closed. Zero means
 	// that it does not end by itself.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	NotAfter  time.Time `json:"not_after,omitzero"`
 	// NextRefresh is when the pool next asks the source, unless something makes it ask earlier.
 	NextRefresh time.Time `json:"next_refresh,omitzero"`
+	// RefreshDue is when the credential in use should be replaced, or extended, at the latest: failed attempts do not move
+	// it, as they do NextRefresh. From then on the time until NotAfter runs out.
+	RefreshDue time.Time `json:"refresh_due,omitzero"`
 	// Alternate says that the credential came from the source's alternates.
 	Alternate bool `json:"alternate,omitempty"`
 
 	// Connections counts the connections made, or being made, with it.
 	Connections int `json:"connections"`
+	// Usable counts the open connections that callers can be given: of all generations, without those that were hijacked,
+	// that are about to go, or whose role has lost everything.
+	Usable int `json:"usable"`
 
 	// Failures counts refreshes that failed in a row; LastError is the reason of the last one.
 	Failures  int    `json:"failures,omitempty"`

@@ -28,7 +28,8 @@ type Pools map[string]Pool
 // Options says what is worth a warning. The zero value, and a nil *Options, mean the defaults.
 type Options struct {
 	// ExpiresWithin makes a pool degraded when its credential ends sooner and is not replaced yet. It should be less than
-	// the pool's own ExpiryWindow. Defaults to a fifth of the credential's life; a negative value means never.
+	// the pool's own ExpiryWindow. Defaults to half of the time between the refresh that was due and the moment at which the
+	// last connection is closed: half of the outage of the store that the pool survives. A negative value means never.
 	ExpiresWithin time.Duration
 }
 
@@ -38,8 +39,9 @@ func Live(pools Pools) http.Handler {
 }
 
 // Ready answers 200 while every pool can serve, and 503 else. A pool whose refreshes fail, or whose credential ends soon,
-// is degraded and ready: its callers notice nothing yet. So is one whose login is refused while it has connections: those
-// work, and every other replica has the same login.
+// is degraded and ready: its callers notice nothing yet. So is one whose login is refused while it has connections that
+// callers can be given: those work, and every other replica has the same login. No pools at all are not ready: something
+// was forgotten.
 func Ready(pools Pools, opts *Options) http.Handler {
 	var o Options
 	if opts != nil {
@@ -68,6 +70,12 @@ type body struct {
 func handler(pools Pools, opts Options, good func(Report) bool) http.Handler {
 	return only(func(w http.ResponseWriter, r *http.Request) {
 		code, b := http.StatusOK, body{Status: OK, Pools: make(map[string]Report, len(pools))}
+		if len(pools) == 0 {
+			b.Status = Down
+			if !good(Report{Status: Down}) {
+				code = http.StatusServiceUnavailable
+			}
+		}
 		now := time.Now()
 		for name, p := range pools {
 			report := ReportOf(p.Status(), now, opts)

@@ -26,13 +26,19 @@ func in(state rekey.State, age time.Duration) fixed {
 	issued := time.Now().Add(-age)
 	return fixed{
 		State: state, Generation: 3, Version: "lease-secret-id", Username: "v-app-abc", Breaker: rekey.BreakerClosed,
-		IssuedAt: issued, ExpiresAt: issued.Add(time.Hour), NotAfter: issued.Add(58 * time.Minute), LastError: "store is out",
+		IssuedAt: issued, FirstIssuedAt: issued, ExpiresAt: issued.Add(time.Hour), NotAfter: issued.Add(58 * time.Minute),
+		RefreshDue: issued.Add(40 * time.Minute), LastError: "store is out",
 	}
 }
 
 func (f fixed) with(change func(*fixed)) fixed {
 	change(&f)
 	return f
+}
+
+// window gives a pool another expiry window.
+func (f fixed) window(d time.Duration) fixed {
+	return f.with(func(f *fixed) { f.RefreshDue = f.ExpiresAt.Add(-d) })
 }
 
 // ask asks a handler.
@@ -53,9 +59,13 @@ func TestReadyAndLive(t *testing.T) {
 		"does not expire":         {fixed{State: rekey.StateServing, Generation: 1}, health.OK, true, true},
 		"starting":                {fixed{State: rekey.StateStarting}, health.Down, false, true},
 		"a refresh failed":        {in(rekey.StateDegraded, time.Minute), health.Degraded, true, true},
+		"due":                     {in(rekey.StateServing, 45*time.Minute), health.OK, true, true},
 		"overdue":                 {in(rekey.StateServing, 50*time.Minute), health.Degraded, true, true},
+		"a short window, not due": {in(rekey.StateServing, 54*time.Minute).window(5 * time.Minute), health.OK, true, true},
+		"a short window, overdue": {in(rekey.StateServing, 57*time.Minute).window(5 * time.Minute), health.Degraded, true, true},
 		"source left alone":       {in(rekey.StateServing, 0).with(func(f *fixed) { f.Breaker = rekey.BreakerOpen }), health.Degraded, true, true},
-		"refused, connections":    {in(rekey.StateRefused, 0).with(func(f *fixed) { f.Connections = 2 }), health.Degraded, true, true},
+		"refused, connections":    {in(rekey.StateRefused, 0).with(func(f *fixed) { f.Usable = 2 }), health.Degraded, true, true},
+		"refused, of no use":      {in(rekey.StateRefused, 0).with(func(f *fixed) { f.Connections = 2 }), health.Down, false, true},
 		"refused, no connections": {in(rekey.StateRefused, 0), health.Down, false, true},
 		"expired":                 {in(rekey.StateExpired, time.Hour), health.Down, false, true},
 		"closed":                  {in(rekey.StateClosed, 0), health.Down, false, false},
@@ -144,5 +154,29 @@ func TestStatus(t *testing.T) {
 	}
 	if s := got["orders"]; s.Version != want.Version || !s.ExpiresAt.Equal(want.ExpiresAt) || s.State != want.State {
 		t.Errorf("status %s", w.Body)
+	}
+}
+
+// TestNoPools: whoever has forgotten to name a pool is not ready, and a restart would not help.
+func TestNoPools(t *testing.T) {
+	w := ask(t, health.Ready(health.Pools{}, nil), http.MethodGet)
+	if w.Code != http.StatusServiceUnavailable || !strings.HasPrefix(w.Body.String(), `{"status":"down"`) {
+		t.Errorf("readiness %d: %s", w.Code, w.Body)
+	}
+	if w := ask(t, health.Live(health.Pools{}), http.MethodGet); w.Code != http.StatusOK {
+		t.Errorf("liveness %d", w.Code)
+	}
+}
+
+// TestClosedPool tells nothing of a credential that was given back, and an extended lease does not make one younger.
+func TestClosedPool(t *testing.T) {
+	if r := health.ReportOf(rekey.Status(in(rekey.StateClosed, time.Minute)), time.Now(), health.Options{}); r.Age != nil || r.ServesFor != nil {
+		t.Errorf("report %+v", r)
+	}
+	extended := in(rekey.StateServing, time.Hour).with(func(f *fixed) {
+		f.IssuedAt, f.ExpiresAt = time.Now(), time.Now().Add(time.Hour)
+	})
+	if r := health.ReportOf(rekey.Status(extended), time.Now(), health.Options{}); *r.Age < 3600 {
+		t.Errorf("a credential of an hour is %v s old", *r.Age)
 	}
 }

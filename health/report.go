@@ -35,7 +35,7 @@ type Report struct {
 	State      rekey.State `json:"state"`
 	Generation uint64      `json:"generation"`
 
-	// Seconds, of the credential in use: since it was issued, until it expires, and until its last connection is closed.
+	// Seconds, of the credential in use: since it was first issued, until it expires, and until its last connection is closed.
 	// nil where there is none, or it does not expire.
 	Age       *float64 `json:"credential_age_seconds,omitempty"`
 	ExpiresIn *float64 `json:"expires_in_seconds,omitempty"`
@@ -56,7 +56,10 @@ func ReportOf(s rekey.Status, now time.Time, opts Options) Report {
 	if s.Generation == 0 {
 		return r
 	}
-	r.Age = seconds(now.Sub(s.IssuedAt))
+	if s.State == rekey.StateClosed {
+		return r // its credentials were given back
+	}
+	r.Age = seconds(now.Sub(s.FirstIssuedAt))
 	if !s.ExpiresAt.IsZero() {
 		r.ExpiresIn = seconds(s.ExpiresAt.Sub(now))
 	}
@@ -79,21 +82,22 @@ func levelOf(s rekey.Status, now time.Time, opts Options) Level {
 		}
 		return OK
 	case rekey.StateRefused:
-		if s.Connections > 0 {
+		if s.Usable > 0 {
 			return Degraded
 		}
 	}
 	return Down
 }
 
-// endsSoon reports whether the credential should have been replaced by now.
+// endsSoon reports whether the credential should have been replaced by now: it is overdue for longer than it will still
+// serve, which is half of the time that the pool survives without its store.
 func endsSoon(s rekey.Status, now time.Time, opts Options) bool {
-	if s.ExpiresAt.IsZero() {
+	switch {
+	case s.ExpiresAt.IsZero() || opts.ExpiresWithin < 0:
 		return false
+	case opts.ExpiresWithin > 0:
+		return s.ExpiresAt.Sub(now) < opts.ExpiresWithin
+	default:
+		return !s.RefreshDue.IsZero() && now.Sub(s.RefreshDue) > s.NotAfter.Sub(now)
 	}
-	within := opts.ExpiresWithin
-	if within == 0 {
-		within = s.ExpiresAt.Sub(s.IssuedAt) / 5
-	}
-	return s.ExpiresAt.Sub(now) < within
 }

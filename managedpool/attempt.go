@@ -16,6 +16,7 @@ type attempt struct {
 	noDial  bool            // an idle connection or none
 	limit   *time.Timer     // calls the caller out; may be nil
 	state   atomic.Int32
+	dials   atomic.Bool // no connection was idle: one is made
 	pending atomic.Bool // it is counted among those who are about to take an idle connection
 }
 

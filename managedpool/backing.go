@@ -26,6 +26,8 @@ type backing struct {
 	// taken counts callers who have one of its connections or wait for one, and logins, in Replace mode. Those who
 	// have hijacked theirs stay in it.
 	taken atomic.Int64
+	// connects counts the connections that it has begun to make.
+	connects atomic.Int64
 	// pending counts those among them who were offered an idle connection, or have seen one, and have not got it yet.
 	pending atomic.Int64
 }

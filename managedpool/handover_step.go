@@ -3,6 +3,7 @@ package managedpool
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -238,8 +239,16 @@ func (h *handover) absorb() {
 
 	ctx, cancel := context.WithTimeout(h.Ctx, absorbLimit)
 	defer cancel()
-	conn, err := h.current().Acquire(h.pool.withErrand(ctx, &errand{dialing: giveBack}))
+	var dialled atomic.Bool
+	dialing := func() {
+		dialled.Store(true)
+		giveBack()
+	}
+	began := time.Now()
+	conn, err := h.current().Acquire(h.pool.withErrand(ctx, &errand{dialing: dialing}))
+	h.pool.callers.errand(time.Since(began), dialled.Load(), err)
 	if err == nil {
+		sessionOf(conn.Conn()).birth.Store(nil)
 		conn.Release()
 	}
 }

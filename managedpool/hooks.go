@@ -41,10 +41,15 @@ func (b *backing) beforeConnect(ctx context.Context, config *pgx.ConnConfig) err
 		config.User = user // for the texts of errors; the login is decided when the session is made
 	}
 	login := config.Config.Copy()
+	birth := birth{asked: time.Now(), number: b.connects.Add(1)}
 	next := func(ctx context.Context) (*standby.Session, error) {
 		b.taken.Add(1) // by a connect that its caller may have left
 		defer b.taken.Add(-1)
-		return b.owner.nextSession(ctx, b, login)
+		made, err := b.owner.nextSession(ctx, b, login)
+		if err == nil {
+			made.Attached.(*session).birth.Store(&birth)
+		}
+		return made, err
 	}
 	standby.Route(&config.Config, next, adopt)
 	return nil
@@ -150,6 +155,7 @@ func (b *backing) afterConnect(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	sessionOf(conn).pooled.Store(true)
+	b.owner.callers.created.Add(1)
 	return nil
 }
 

@@ -29,6 +29,8 @@ type place struct {
 
 	offer   *backing // that has a connection for him; he is counted there
 	attempt *attempt // that he makes
+
+	waited bool // he found no connection idle; it belongs to himself
 }
 
 func (w *place) waits() bool { return w.offer == nil && w.attempt == nil }
@@ -155,6 +157,7 @@ func (l *line) await(ctx context.Context, w *place, over *atomic.Bool) (first bo
 		if offered || first || over.Load() {
 			return !offered, nil
 		}
+		w.waited = true
 		select {
 		case <-w.wake:
 		case <-ctx.Done():

@@ -39,6 +39,9 @@ func (p *Pool) because(err error) error {
 	if err != context.DeadlineExceeded && err != context.Canceled {
 		return err
 	}
+	if err == context.Canceled && p.inner != nil {
+		p.callers.hungUp.Add(1) // in Replace mode that is counted before
+	}
 	if trouble := p.engine.View().Trouble(); trouble != nil {
 		return fmt.Errorf("%w: %w", err, trouble)
 	}
@@ -170,7 +173,8 @@ func (p *Pool) Reset() {
 
 // Stat returns the statistics of the pgxpool in use; in Replace mode that is the current generation's, without what the
 // generations before it still have, and callers who wait do so in a line before it: its counts of empty and cancelled
-// acquires do not know of them, and those of connections know of attempts that were routed elsewhere. Connections that
+// acquires do not know of them, and those of connections know of attempts that were routed elsewhere; PoolStats does not
+// have these faults. Connections that
 // the pool itself has taken for a moment, in a hand-over, count as acquired. A new pool begins with one
 // connection and one acquire: the session on which the credential was verified.
 func (p *Pool) Stat() *Stat { return p.current().backing.pool.Stat() }

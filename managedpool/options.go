@@ -111,6 +111,12 @@ type Options struct {
 
 	// Logger writes a line for each event. Defaults to none.
 	Logger *slog.Logger
+
+	// Name is the pool's, and SourceName that of what its credentials come from, such as "vault": they are the attributes
+	// "pool" and "source" of every line of Logger. Give the same to otelrekey.Options.Pool and Source, so that a line and
+	// a metric can be told to belong together. Default to none: the attribute is left out.
+	Name       string
+	SourceName string
 }
 
 // withDefaults returns a copy without zero values where those mean a default.
@@ -167,4 +173,15 @@ func (o *Options) validate() error {
 
 func optionError(field, format string, args ...any) error {
 	return fmt.Errorf("managedpool: Options.%s %s", field, fmt.Sprintf(format, args...))
+}
+
+// names are the attributes that every line of the log has.
+func (o *Options) names() (attrs []slog.Attr) {
+	if o.Name != "" {
+		attrs = append(attrs, slog.String("pool", o.Name))
+	}
+	if o.SourceName != "" {
+		attrs = append(attrs, slog.String("source", o.SourceName))
+	}
+	return attrs
 }

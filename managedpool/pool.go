@@ -75,6 +75,7 @@ type Pool struct {
 	pings    *worker.Worker
 	headroom headroom
 	places   places
+	callers  callers
 
 	roleCheck *gate.Gate // for the question whether the role of connections that came home after an error still exists
 
@@ -199,7 +200,7 @@ func (p *Pool) tell(e rekey.Event) {
 		p.options.OnEvent(e)
 	}
 	if p.options.Logger != nil {
-		p.options.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), e.Attrs()...)
+		p.options.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), append(p.options.names(), e.Attrs()...)...)
 	}
 }
 

@@ -53,6 +53,7 @@ func (r *registry) begin(g *generation) *session {
 	}
 	s.generation.Store(g)
 	g.conns++
+	g.empty = false
 	r.sessions[s] = struct{}{}
 	r.weigh()
 	return s
@@ -103,6 +104,9 @@ func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
 				r.inherit(g, next)
 			}
 		}
+	}
+	for _, g := range r.old {
+		g.empty = g.empty || g.conns == 0 && g.superseded.Equal(now) || g.heir == next
 	}
 	r.log.Publish(next.id(), next.credential.Version, r.left(), now)
 	r.weigh()
@@ -265,11 +269,12 @@ type drainState struct {
 	conns      int
 	cancelled  int
 	superseded time.Time
+	empty      bool
 }
 
 // drainStateOf is called under the lock.
 func drainStateOf(g *generation) drainState {
-	return drainState{generation: g, conns: g.conns, cancelled: g.cancelled, superseded: g.superseded}
+	return drainState{generation: g, conns: g.conns, cancelled: g.cancelled, superseded: g.superseded, empty: g.empty}
 }
 
 // withSessions returns every adopted generation that has sessions, oldest first.
@@ -313,6 +318,22 @@ func (r *registry) count() (old, all int) {
 		}
 	}
 	return old, all
+}
+
+// usable returns how many connections callers could be given if none were hijacked, and how many there are altogether.
+func (r *registry) usable() (usable, all int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.sessions {
+		if !s.pooled.Load() {
+			continue
+		}
+		all++ // pgxpool counts those that leave for a moment longer
+		if !s.leaving.Load() && !s.outdated.Load() && !s.generation.Load().useless() {
+			usable++
+		}
+	}
+	return usable, all
 }
 
 // awaitLeaving waits until the server has ended the sessions that were told to go, and those that no connection

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -87,16 +88,35 @@ func (p *Pool) mayTrace() bool {
 	return ok || p.options.NextConfig != nil
 }
 
-// acquireRouted goes straight to the pgxpool in use where that has a connection to give, or can make one. Whoever may
-// have to wait does so in line.
+// acquireRouted is acquire, counted.
 func (p *Pool) acquireRouted(ctx context.Context) (*Conn, error) {
+	c, err := p.route(ctx)
+	p.callers.got(ctx, err)
+	return c, err
+}
+
+// route goes straight to the pgxpool in use where that has a connection to give, or can make one. Whoever may have to
+// wait does so in line.
+func (p *Pool) route(ctx context.Context) (*Conn, error) {
 	ticket := p.router.line.ticket()
 	if b := p.enter(); b != nil {
-		if c, err := b.acquireEntered(ctx); err != errMoved {
+		before := b.connects.Load()
+		c, err := b.acquireEntered(ctx)
+		if err == nil && b.connects.Load() != before {
+			p.countBirth(c, before)
+		}
+		if err != errMoved {
 			return c, err
 		}
 	}
 	return p.router.acquire(ctx, ticket)
+}
+
+// countBirth counts the wait for a connection, if it was begun after the given number of others and nobody has had it yet.
+func (p *Pool) countBirth(c *Conn, before int64) {
+	if born := sessionOf(c.Conn()).birth.Swap(nil); born != nil && born.number > before {
+		p.callers.wait(time.Since(born.asked))
+	}
 }
 
 // acquire is acquireEntered for a caller who is pending, and can be called out.
@@ -173,6 +193,7 @@ func (b *backing) admit(ctx context.Context) error {
 		if a.noDial {
 			return errMoved
 		}
+		a.dials.Store(true)
 		a.settle() // no idle connection is for him
 	}
 	select {

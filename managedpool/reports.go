@@ -80,7 +80,11 @@ func (r *reports) deliver() {
 	}
 	r.tellHandOvers()
 	for _, d := range r.pool.sessions.takeDrained() {
-		if g := d.generation.snapshot.Load(); g != nil {
+		switch g := d.generation.snapshot.Load(); {
+		case g == nil:
+		case d.empty:
+			r.pool.engine.Emptied(g)
+		default:
 			r.pool.engine.Drained(g, d.cancelled, time.Since(d.superseded))
 		}
 	}

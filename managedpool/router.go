@@ -44,12 +44,16 @@ func (r *router) released(b *backing, goes bool) {
 func (r *router) acquire(ctx context.Context, ticket uint64) (*Conn, error) {
 	w := r.line.join(ticket)
 	defer r.leave(w)
+	began := time.Now()
 	for {
 		first, err := r.line.await(ctx, w, &r.pool.closing.begun)
 		if err != nil {
 			return nil, err
 		}
 		c, err := r.serve(ctx, w, first)
+		if err == nil && w.waited {
+			r.pool.callers.wait(time.Since(began))
+		}
 		if err != errMoved {
 			return c, err
 		}
@@ -119,7 +123,7 @@ func (r *router) take(ctx context.Context, w *place) (*Conn, error) {
 	if a.noDial {
 		a.within(routeLimit)
 	}
-	return b.acquire(a)
+	return r.attempt(w, a)
 }
 
 // enter makes an attempt at b: for an idle connection, or for whichever it gives.
@@ -134,7 +138,17 @@ func (r *router) enter(ctx context.Context, w *place, b *backing, idle bool) (*C
 	if idle {
 		a.within(routeLimit)
 	}
-	return b.acquire(a)
+	return r.attempt(w, a)
+}
+
+// attempt makes an attempt of w's.
+func (r *router) attempt(w *place, a *attempt) (*Conn, error) {
+	c, err := a.backing.acquire(a)
+	w.waited = w.waited || a.dials.Load()
+	if c != nil {
+		sessionOf(c.Conn()).birth.Store(nil)
+	}
+	return c, err
 }
 
 // begin reports whether w begins the attempt: he was offered nothing meanwhile, and its pgxpool is still open. Whoever takes
@@ -150,6 +164,7 @@ func (r *router) begin(w *place, a *attempt) bool {
 
 // pause waits until it is time for another look, which errMoved says.
 func (r *router) pause(ctx context.Context, w *place, d time.Duration) error {
+	w.waited = true
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

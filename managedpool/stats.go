@@ -6,10 +6,13 @@ import (
 	"github.com/rekeyhq/rekey"
 )
 
-// PoolStats counts the connections of every generation, and what callers have asked of the pool since it was made; in
-// Replace mode that is the sum over its pgxpools, those closed since included, where Stat tells of one. It costs a look
-// at each.
-func (p *Pool) PoolStats() rekey.PoolStats {
+// PoolStats counts the connections of every generation, and what callers have asked of the pool since it was made: what the
+// pool itself acquires in a hand-over is not in it, and in Replace mode the wait in line is, where Stat tells of one
+// pgxpool's own counts. It costs a look at each pgxpool.
+func (p *Pool) PoolStats() rekey.PoolStats { return p.callers.of(p.sums(), p.options.Mode) }
+
+// sums are the counts of all pgxpools, those closed since included.
+func (p *Pool) sums() rekey.PoolStats {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	sum := p.cur.backing.stats()
@@ -29,7 +32,7 @@ func (b *backing) stats() rekey.PoolStats {
 		Idle: int(s.IdleConns()), Used: int(s.AcquiredConns()),
 		Acquires: s.AcquireCount(), AcquireTime: s.AcquireDuration(),
 		Waited: s.EmptyAcquireCount(), WaitTime: s.EmptyAcquireWaitTime(),
-		Canceled: s.CanceledAcquireCount(), Created: s.NewConnsCount(),
+		Canceled: s.CanceledAcquireCount(),
 	}
 }
 

@@ -6,6 +6,7 @@ import "github.com/rekeyhq/rekey"
 func (p *Pool) Status() Status {
 	s := p.engine.View().Status()
 	s.Connections = p.sessions.connections(s.Generation)
+	s.Usable = p.usable()
 	for _, d := range p.sessions.draining() {
 		s.Draining = append(s.Draining, rekey.GenerationStatus{
 			Generation: d.generation.id(), Version: d.generation.credential.Version,
@@ -13,4 +14,13 @@ func (p *Pool) Status() Status {
 		})
 	}
 	return s
+}
+
+// usable counts the connections that callers can be given. pgxpool tells how many were hijacked, and not which: where some
+// are of no use, and hijacked ones are among those, this is too little.
+func (p *Pool) usable() int {
+	usable, all := p.sessions.usable()
+	t := p.totals()
+	hijacked := max(0, all-(t.all-t.constructing))
+	return max(0, usable-hijacked)
 }

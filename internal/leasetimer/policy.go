@@ -99,6 +99,19 @@ func (p Policy) Due(c source.Credential, now time.Time, first bool, random float
 	return due
 }
 
+// Latest returns when c is due if no jitter makes that earlier; the zero time for one that neither ends nor says when to
+// look again.
+func (p Policy) Latest(c source.Credential) time.Time {
+	switch {
+	case !c.RefreshAfter.IsZero():
+		return p.heedExpiry(c, wall(c.RefreshAfter))
+	case !c.ExpiresAt.IsZero():
+		return wall(c.ExpiresAt).Add(-p.Window(c))
+	default:
+		return time.Time{}
+	}
+}
+
 func (p Policy) planned(c source.Credential, now time.Time, first bool, random float64) time.Time {
 	switch {
 	case !c.RefreshAfter.IsZero():

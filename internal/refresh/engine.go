@@ -66,6 +66,7 @@ type drainage struct {
 	generation *Generation
 	cancelled  int
 	took       time.Duration
+	empty      bool
 }
 
 // New makes an engine that does nothing yet.
@@ -174,8 +175,15 @@ func (e *Engine) Revoked(g *Generation, err *rekey.VerifyError) {
 
 // Drained reports that no connection of g is left. It must not be called from a method of Target.
 func (e *Engine) Drained(g *Generation, cancelled int, took time.Duration) {
+	e.end(drainage{generation: g, cancelled: cancelled, took: took})
+}
+
+// Emptied is Drained for a generation that had no connection to drain.
+func (e *Engine) Emptied(g *Generation) { e.end(drainage{generation: g, empty: true}) }
+
+func (e *Engine) end(d drainage) {
 	select {
-	case e.drained <- drainage{g, cancelled, took}:
+	case e.drained <- d:
 	case <-e.ctx.Done():
 	}
 }
@@ -537,7 +545,7 @@ func (e *Engine) normal(c source.Credential, asked time.Time) source.Credential 
 func (e *Engine) drainedOf(d drainage) {
 	e.emit(rekey.DrainedEvent{
 		Generation: d.generation.ID, Version: d.generation.Credential.Version,
-		Cancelled: d.cancelled, Duration: d.took,
+		Cancelled: d.cancelled, Duration: d.took, Empty: d.empty,
 	})
 	c, ok := e.held.drained(d.generation.ID)
 	switch {

@@ -13,6 +13,8 @@ type Generation struct {
 	ID uint64
 	// Credential is the login. Its IssuedAt and Version are never empty.
 	Credential source.Credential
+	// FirstIssuedAt is the IssuedAt that it was adopted with: a lease that is extended counts from its extension.
+	FirstIssuedAt time.Time
 	// NotAfter is when the last connection must be closed; zero: the credential does not end.
 	NotAfter time.Time
 	// AdoptedAt is when it became the login in use.

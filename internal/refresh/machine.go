@@ -34,6 +34,7 @@ type machine struct {
 	op      op
 	current *Generation // nil until the first credential is verified
 	due     time.Time   // when the next refresh starts; zero while one is under way
+	planned time.Time   // the same, as it was after the last one that went well
 
 	candidate *candidate          // being verified, or waiting to be verified again
 	queue     []source.Credential // alternates still to be tried
@@ -100,6 +101,7 @@ func (m *machine) follow(now time.Time) {
 	if !m.due.IsZero() {
 		m.due = m.due.Add(-back)
 	}
+	m.planned = m.planned.Add(-back)
 	for version, r := range m.refused {
 		r.until = r.until.Add(-back)
 		m.refused[version] = r

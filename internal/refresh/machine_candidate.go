@@ -63,7 +63,7 @@ func (s *stepper) adopt(c *candidate, took time.Duration) {
 	}
 	g := &Generation{
 		ID: 1, Credential: c.credential, NotAfter: s.policy.NotAfter(c.credential),
-		AdoptedAt: s.now, Alternate: c.alternate,
+		FirstIssuedAt: c.credential.IssuedAt, AdoptedAt: s.now, Alternate: c.alternate,
 	}
 	if s.current != nil {
 		g.ID = s.current.ID + 1
@@ -106,8 +106,8 @@ func (s *stepper) refuse(c *candidate, err *rekey.VerifyError, took time.Duratio
 		s.candidate = nil
 	} else {
 		s.dropCandidate()
-		s.emit(rekey.RefusedEvent{Err: err, RetryAt: s.refused[version].until, Duration: took})
 	}
+	s.emit(rekey.RefusedEvent{Err: err, RetryAt: s.refused[version].until, Duration: took})
 	if s.current == nil && !c.alternate && err.Class != rekey.VerifyRefused {
 		s.startErr = err
 	}

@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"errors"
+	"time"
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/source"
@@ -256,4 +257,19 @@ func (s *stepper) extend(c source.Credential) {
 // schedule plans the next refresh of the login in use; first says that it is the pool's first.
 func (s *stepper) schedule(first bool) {
 	s.due = s.policy.Due(s.current.Credential, s.now, first, s.random)
+	if s.failures == 0 {
+		s.planned = s.due
+	}
+}
+
+// refreshDue is when the login in use should be replaced at the latest. A pool's first refresh may be due much earlier, so
+// that a fleet spreads; that one was missed means nothing yet.
+func (m *machine) refreshDue() time.Time {
+	if m.current == nil {
+		return time.Time{}
+	}
+	if latest := m.policy.Latest(m.current.Credential); !latest.IsZero() {
+		return latest
+	}
+	return m.planned
 }

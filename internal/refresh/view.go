@@ -16,6 +16,8 @@ type View struct {
 	Expired bool
 	// NextRefresh is when the source is asked next; zero while it is being asked.
 	NextRefresh time.Time
+	// RefreshDue is when it should have been asked at the latest; zero before the first login.
+	RefreshDue time.Time
 	// Failures counts refreshes that failed in a row, and LastErr is why.
 	Failures int
 	LastErr  error
@@ -98,7 +100,7 @@ func (v *View) expiredErr() error {
 // viewOf makes the snapshot that the machine's state deserves.
 func viewOf(m *machine, closed bool, breaker string) *View {
 	v := &View{
-		Current: m.current, Expired: m.expired, NextRefresh: m.due,
+		Current: m.current, Expired: m.expired, NextRefresh: m.due, RefreshDue: m.refreshDue(),
 		Failures: m.failures, LastErr: m.lastErr, Closed: closed, Breaker: breaker,
 		hold: m.holds(), startErr: m.startErr, rounds: m.rounds, roundErr: m.roundErr,
 		changed: make(chan struct{}),
@@ -138,17 +140,17 @@ func (v *View) Trouble() error {
 // Status is what there is to say of the engine.
 func (v *View) Status() rekey.Status {
 	s := rekey.Status{
-		State: v.State(), NextRefresh: v.NextRefresh, Failures: v.Failures, Breaker: v.Breaker,
+		State: v.State(), NextRefresh: v.NextRefresh, RefreshDue: v.RefreshDue, Failures: v.Failures, Breaker: v.Breaker,
 	}
 	if v.LastErr != nil {
 		s.LastError = v.LastErr.Error()
 	}
 	if v.Closed {
-		s.NextRefresh = time.Time{}
+		s.NextRefresh, s.RefreshDue = time.Time{}, time.Time{}
 	}
 	if g := v.Current; g != nil {
 		s.Generation, s.Version, s.Username = g.ID, g.Credential.Version, g.Credential.Username
-		s.IssuedAt, s.ExpiresAt = g.Credential.IssuedAt, g.Credential.ExpiresAt
+		s.IssuedAt, s.FirstIssuedAt, s.ExpiresAt = g.Credential.IssuedAt, g.FirstIssuedAt, g.Credential.ExpiresAt
 		s.AdoptedAt, s.NotAfter, s.Alternate = g.AdoptedAt, g.NotAfter, g.Alternate
 	}
 	return s
