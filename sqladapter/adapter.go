@@ -35,6 +35,8 @@ type adapter struct {
 	verifiedMu sync.Mutex // guards verified
 	verified   *verified
 
+	callers callers // what callers have asked for
+
 	lending atomic.Int32 // connections that the adapter itself has taken, or is taking: they are not in use
 
 	makesRoom *permit // for a connection that comes home, to make room for a verification
@@ -128,7 +130,7 @@ func (a *adapter) tell(e rekey.Event) {
 		a.config.OnEvent(e)
 	}
 	if a.config.Logger != nil {
-		a.config.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), e.Attrs()...)
+		a.config.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), append(a.config.names(), e.Attrs()...)...)
 	}
 }
 

@@ -372,3 +372,40 @@ func settled(t testing.TB, r *rig) {
 		return r.db.Stats().OpenConnections == 1 && r.sessions(t, r.login) == 1
 	}, "one connection")
 }
+
+// TestPoolStats: what callers have asked for is counted, and not what the adapter has asked for itself.
+func TestPoolStats(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		r := newRig(t, k, func(c *sqladapter.Config) { c.MaxOpenConns = 1 })
+		r.warm(t, 1)
+		before := r.db.PoolStats()
+		for range 5 {
+			must(t, r.readRows(t.Context()))
+		}
+		held, err := r.db.Conn(t.Context())
+		must(t, err)
+		waited := make(chan error)
+		go func() { waited <- r.readRows(context.Background()) }()
+		envtest.Eventually(t, patience, func() bool { return r.db.PoolStats().Waited > before.Waited }, "a caller waits")
+		if s := r.db.PoolStats(); s.Max != 1 || s.Used != 1 || s.Idle != 0 {
+			t.Errorf("%+v", s)
+		}
+		held.Close()
+		must(t, <-waited)
+		after := r.db.PoolStats()
+		if n := after.Acquires - before.Acquires; n != 7 {
+			t.Errorf("%d acquires", n)
+		}
+		if after.Waited != before.Waited+1 || after.WaitTime <= before.WaitTime {
+			t.Errorf("waits: %+v, %+v", before, after)
+		}
+		for range 3 {
+			r.rotate(t)
+			r.adoptedLast(t, patience)
+		}
+		envtest.Eventually(t, patience, func() bool { s := r.db.Status(); return s.Connections == 1 && s.Usable == 1 }, "one connection")
+		if rotated := r.db.PoolStats(); rotated.Acquires != after.Acquires || rotated.Waited != after.Waited || rotated.Created < after.Created+3 {
+			t.Errorf("rotations alone: %+v, %+v", after, rotated)
+		}
+	})
+}

@@ -104,6 +104,23 @@ type Config struct {
 
 	// Logger writes a line for each event. Defaults to none.
 	Logger *slog.Logger
+
+	// Name is the DB's, and SourceName that of what its credentials come from, such as "vault": they are the attributes
+	// "pool" and "source" of every line of Logger. Give the same to otelrekey.Options.Pool and Source. Default to none:
+	// the attribute is left out.
+	Name       string
+	SourceName string
+}
+
+// names are the attributes that every line of the log has.
+func (c *Config) names() (attrs []slog.Attr) {
+	if c.Name != "" {
+		attrs = append(attrs, slog.String("pool", c.Name))
+	}
+	if c.SourceName != "" {
+		attrs = append(attrs, slog.String("source", c.SourceName))
+	}
+	return attrs
 }
 
 // settings is what managedpool's options have as well.

@@ -19,6 +19,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return c.adapter.adoptSpare(e)
 	}
 	s, err := c.adapter.connect(ctx)
+	c.adapter.callers.connected(ctx, err)
 	if err != nil {
 		return nil, c.adapter.because(err)
 	}
@@ -64,6 +65,7 @@ func (a *adapter) because(err error) error {
 // pooled hands a session over to database/sql.
 func (a *adapter) pooled(s *Session) driver.Conn {
 	s.pooled.Store(true)
+	a.callers.created.Add(1)
 	if a.config.Driver.native() {
 		return s.conn
 	}

@@ -31,6 +31,7 @@ type generation struct {
 	cancelled  int         // connections closed under their users
 	drained    bool        // not waited for
 	told       bool        // that it has drained, to the engine
+	empty      bool        // superseded, and had no connection to drain
 	heir       *generation // same login, newer password: sessions being made will belong to it
 }
 

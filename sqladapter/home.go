@@ -35,7 +35,12 @@ func (h home) Stays() bool {
 }
 
 // Reused never turns a connection away: a caller who is told so three times fails.
-func (home) Reused(context.Context) error { return nil }
+func (h home) Reused(ctx context.Context) error {
+	if errandOf(ctx) == nil {
+		h.session.adapter.callers.reused.Add(1)
+	}
+	return nil
+}
 
 func (h home) Failed(err error) { h.session.Failed(err) }
 

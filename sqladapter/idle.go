@@ -44,7 +44,9 @@ func (a *adapter) borrow(ctx context.Context, adopts bool) (l loan, ok bool) {
 
 // take takes one connection for e, and queues for it as callers do.
 func (a *adapter) take(e *errand) (l loan, ok bool) {
+	began := time.Now()
 	conn, err := a.db.Conn(e)
+	a.callers.errand(time.Since(began))
 	if err != nil {
 		return loan{}, false
 	}

@@ -41,7 +41,7 @@ func (r *registry) begin(a *adapter, g *generation, kind place) *Session {
 		g = g.heir
 	}
 	if g.drained { // told to be gone while this login was about to begin: it is waited for once more
-		g.drained = false
+		g.drained, g.empty = false, false
 		r.old = append([]*generation{g}, r.old...)
 	}
 	s.generation.Store(g)
@@ -101,6 +101,9 @@ func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
 				r.inherit(g, next)
 			}
 		}
+	}
+	for _, g := range r.old {
+		g.empty = g.empty || g.conns == 0 && g.superseded.Equal(now) || g.heir == next
 	}
 	r.log.Publish(next.id(), next.credential.Version, r.left(), now)
 	r.weigh()
@@ -194,11 +197,12 @@ type drainState struct {
 	conns      int
 	cancelled  int
 	superseded time.Time
+	empty      bool
 }
 
 // drainStateOf is called under the lock.
 func drainStateOf(g *generation) drainState {
-	return drainState{generation: g, conns: g.conns, cancelled: g.cancelled, superseded: g.superseded}
+	return drainState{generation: g, conns: g.conns, cancelled: g.cancelled, superseded: g.superseded, empty: g.empty}
 }
 
 // takeDrained returns the superseded generations that have no session left and were not returned before.
@@ -233,6 +237,18 @@ func (r *registry) connections(id uint64) int {
 		return 0
 	}
 	return r.current.conns
+}
+
+// usable counts the connections that callers can be given.
+func (r *registry) usable() (usable int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.sessions {
+		if s.pooled.Load() && !s.leaving.Load() && !s.generation.Load().useless() {
+			usable++
+		}
+	}
+	return usable
 }
 
 // draining describes the superseded generations that still have sessions, oldest first.

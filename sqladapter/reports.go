@@ -68,7 +68,11 @@ func (r *reports) deliver() {
 	}
 	r.tellHandOvers()
 	for _, d := range r.adapter.sessions.takeDrained() {
-		if g := d.generation.snapshot.Load(); g != nil {
+		switch g := d.generation.snapshot.Load(); {
+		case g == nil:
+		case d.empty:
+			r.adapter.engine.Emptied(g)
+		default:
 			r.adapter.engine.Drained(g, d.cancelled, time.Since(d.superseded))
 		}
 	}

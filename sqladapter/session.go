@@ -99,6 +99,7 @@ func (s *Session) Reused(ctx context.Context) error {
 		s.leaving.Store(true)
 		return errUseless
 	}
+	s.adapter.callers.reused.Add(1)
 	return nil
 }
 

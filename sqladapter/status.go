@@ -6,6 +6,7 @@ import "github.com/rekeyhq/rekey"
 func (a *adapter) status() rekey.Status {
 	s := a.engine.View().Status()
 	s.Connections = a.sessions.connections(s.Generation)
+	s.Usable = a.sessions.usable()
 	for _, d := range a.sessions.draining() {
 		s.Draining = append(s.Draining, rekey.GenerationStatus{
 			Generation: d.generation.id(), Version: d.generation.credential.Version,
