@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,7 +13,7 @@ import (
 
 // floor is the least that a verified connection with a new login can take: one connect plus the probe.
 type floor struct {
-	dsn     string
+	config  *pgx.ConnConfig
 	current string // another role, to compare the login's rights with
 }
 
@@ -26,12 +27,16 @@ func newFloor(ctx context.Context, s subject) (*floor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &floor{dsn: s.DSN(user, password), current: current}, nil
+	config, err := pgx.ParseConfig(s.DSN(user, password))
+	if err != nil {
+		return nil, errors.New("a connection string cannot be read") // pgx would quote it
+	}
+	return &floor{config: config, current: current}, nil
 }
 
 func (f *floor) take(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
-	conn, err := pgx.Connect(ctx, f.dsn)
+	conn, err := pgx.ConnectConfig(ctx, f.config)
 	if err != nil {
 		return 0, err
 	}

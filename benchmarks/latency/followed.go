@@ -71,13 +71,10 @@ func (p *followed) close() {
 	}
 }
 
-// round changes the secret and waits for the first connection made with the new one.
+// round, of a pool that has settled, changes the secret and waits for the first connection made with the new one.
 func (p *followed) round(ctx context.Context, w way) (steps, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, roundTimeout, fmt.Errorf("the pool has not followed within %v", roundTimeout))
 	defer cancel()
-	if err := p.settle(ctx); err != nil {
-		return steps{}, err
-	}
 	if w.refused {
 		if err := p.empty(ctx); err != nil {
 			return steps{}, err

@@ -76,15 +76,18 @@ func (o options) measure(ctx context.Context, s *servers, w way) (r result, err 
 	var p *followed
 	defer func() { p.close() }()
 	for range rounds {
-		floor, err := f.take(ctx)
-		if err != nil {
-			return r, err
-		}
 		if p == nil || w.refused { // an earlier refusal makes the pool patient
 			p.close()
 			if p, err = follow(ctx, subject, o.Conns); err != nil {
 				return r, err
 			}
+		}
+		if err := p.settle(ctx); err != nil { // what the hand-over before has to do is not to be in the floor
+			return r, err
+		}
+		floor, err := f.take(ctx)
+		if err != nil {
+			return r, err
 		}
 		steps, err := p.round(ctx, w)
 		if err != nil {
