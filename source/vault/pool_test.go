@@ -22,16 +22,14 @@ import (
 
 // The tests of this file are pools under load, on a real Vault and a real PostgreSQL.
 
-// TestLeaseGenerations: leases of six seconds, whose users are dropped, follow each other, and no query notices; at the
+// TestLeaseGenerations: leases of four seconds, whose users are dropped, follow each other, and no query notices; at the
 // end there is no lease and no user.
 func TestLeaseGenerations(t *testing.T) {
-	t.Parallel()
-	const ttl = 6 * time.Second
 	generations := loadtest.Either[uint64](6, 50)
 	s := newSite(t, envtest.Vault(t), testenv.VaultTokenOptions{})
-	role, src := s.role(t, testenv.VaultRoleOptions{TTL: ttl})
-	r := s.startWaves(t, src, managedpool.Options{})
-	r.generation(t, generations, time.Duration(generations)*ttl)
+	role, src := s.role(t, testenv.VaultRoleOptions{TTL: 4 * time.Second})
+	r := s.start(t, src, managedpool.Options{}, nil)
+	r.generation(t, generations, time.Duration(generations)*4*time.Second)
 	if n := s.users(t, role); n > 3 {
 		t.Errorf("%d users at once", n)
 	}

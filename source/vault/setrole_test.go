@@ -60,13 +60,12 @@ func TestSetRole(t *testing.T) {
 
 // TestSetRolePool: a pool ends such sessions itself, each before the end of its lease, also when there is no other lease.
 func TestSetRolePool(t *testing.T) {
-	t.Parallel()
-	const ttl = 6 * time.Second
+	const ttl = 4 * time.Second
 	s := newSite(t, envtest.OwnVault(t), testenv.VaultTokenOptions{})
 	opts := s.asOwner(t)
 	opts.TTL = ttl
 	_, src := s.role(t, opts)
-	r := s.startWaves(t, src, managedpool.Options{})
+	r := s.start(t, src, managedpool.Options{}, nil)
 	watch := r.watch(t)
 	r.generation(t, 4, 4*ttl)
 	r.end(t)
