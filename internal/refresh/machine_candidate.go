@@ -69,6 +69,7 @@ func (s *stepper) adopt(c *candidate, took time.Duration) {
 		g.ID = s.current.ID + 1
 	}
 	s.current = g
+	recovered := s.expired // and with it, perhaps, every pool of a fleet
 	s.candidate, s.trouble, s.queue = nil, nil, nil
 	s.expired, s.trying = false, false
 	s.failures, s.lastErr, s.startErr = 0, nil, nil
@@ -78,7 +79,7 @@ func (s *stepper) adopt(c *candidate, took time.Duration) {
 		Generation: g.ID, Version: c.credential.Version, Username: c.credential.Username,
 		ExpiresAt: c.credential.ExpiresAt, Alternate: c.alternate, Verify: took,
 	})
-	s.schedule(g.ID == 1)
+	s.schedule(g.ID == 1 || recovered)
 	s.conclude(nil)
 }
 

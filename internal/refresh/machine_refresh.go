@@ -254,7 +254,8 @@ func (s *stepper) extend(c source.Credential) {
 	s.do(extend{s.current})
 }
 
-// schedule plans the next refresh of the login in use; first says that it is the pool's first.
+// schedule plans the next refresh of the login in use; first says that it is the pool's first, or the first after an
+// outage that has outlasted the one before: where a fleet gets such at once, their refreshes are spread.
 func (s *stepper) schedule(first bool) {
 	s.due = s.policy.Due(s.current.Credential, s.now, first, s.random)
 	if s.failures == 0 {
