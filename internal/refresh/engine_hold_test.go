@@ -210,7 +210,7 @@ func TestLoginAfterTheEnd(t *testing.T) {
 		}
 		r.source.do(mint(time.Minute))
 		time.Sleep(11 * time.Second)
-		if v := r.View(); v.State() != rekey.StateServing || v.Current.ID != 2 {
+		if v := r.View(); v.State() != rekey.StateServing || v.Current.ID < 2 { // its refresh may be due at any time again
 			t.Errorf("state %v, generation %d", v.State(), v.Current.ID)
 		}
 	})
