@@ -95,7 +95,7 @@ func TestRefusedLoginIsShown(t *testing.T) {
 	})
 	orders.source.Notify()
 	b.untilText("dd.user", changed.User+" (alternate)")
-	b.untilText(".refreshes", "Adopted as generation 2 announced by the source")
+	b.untilText(".refreshes [data-kind=adopted]", "1 alternate named in") // by whichever refresh came first
 	b.untilText("[data-phase=current] .story", "an alternate")
 	b.untilText(".badge", "serving")
 	orders.wantNoSecret("the page", eval[string](b, `document.documentElement.outerHTML`))

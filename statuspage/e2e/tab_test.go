@@ -205,7 +205,10 @@ func (b *tab) wantOnly(server string) {
 	}
 }
 
-func quote(text string) string {
-	quoted, _ := json.Marshal(text) // a string always is JSON
+func quote(text string) string { return quoteAll(text) }
+
+// quoteAll writes texts, and what is made of them, in JavaScript.
+func quoteAll(value any) string {
+	quoted, _ := json.Marshal(value) // texts always are JSON
 	return string(quoted)
 }
