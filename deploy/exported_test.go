@@ -67,7 +67,8 @@ func exported(t *testing.T) map[string]labels {
 func everything() []rekey.Event {
 	fail := &rekey.FetchError{Op: "fetch", Err: errors.New("store is out")}
 	return []rekey.Event{
-		rekey.FetchedEvent{}, rekey.RefreshFailedEvent{Err: fail}, rekey.RenewedEvent{}, rekey.AlternatesEvent{},
+		rekey.FetchedEvent{}, rekey.RefreshFailedEvent{Err: fail},
+		rekey.RefreshFailedEvent{Err: &rekey.FetchError{Op: "fetch", Unasked: true, Err: errors.New("left alone")}}, rekey.RenewedEvent{}, rekey.AlternatesEvent{},
 		rekey.RefusedEvent{Err: &rekey.VerifyError{}}, rekey.AdoptedEvent{Alternate: true}, rekey.ConfirmedEvent{},
 		rekey.LoginRefusedEvent{SQLState: "28P01"}, rekey.LoginRestoredEvent{}, rekey.ExpiredEvent{}, rekey.BreakerEvent{To: rekey.BreakerOpen},
 		rekey.HandOverBegunEvent{}, rekey.DrainedEvent{Cancelled: 1}, rekey.HandOverEndedEvent{}, rekey.RetiredEvent{},

@@ -44,7 +44,7 @@ func checkSelector(t *testing.T, where string, s *parser.VectorSelector, metrics
 	}
 	for _, m := range s.LabelMatchers {
 		switch {
-		case m.Name == model.MetricNameLabel:
+		case m.Name == model.MetricNameLabel || m.Name == model.JobLabel || m.Name == model.InstanceLabel:
 		case l[m.Name] == nil:
 			t.Errorf("%s: %s has no label %s", where, s.Name, m.Name)
 		case m.Type == promlabels.MatchEqual && !l[m.Name][m.Value]:

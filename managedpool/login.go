@@ -100,7 +100,9 @@ func (p *Pool) logInAs(ctx context.Context, s *session, g *generation, config *p
 	defer cancel()
 	config = config.Copy()
 	p.fit(config, g, s)
+	s.login.begin()
 	made, err := standby.Dial(ctx, config)
+	s.login.end()
 	p.sessions.dialled(s)
 	if err != nil {
 		s.await() // its place must not be free before it is gone

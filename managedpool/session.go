@@ -31,6 +31,8 @@ type session struct {
 	cut      atomic.Bool                   // closed under its user, and counted
 	extra    atomic.Bool                   // it has a place in the headroom, not in pgxpool
 
+	login login // set before the session is given to anyone
+
 	birth atomic.Pointer[birth] // of its connection; nil once somebody has taken that
 
 	closed chan struct{} // closed when the registry forgets the session

@@ -71,14 +71,19 @@ func (t *poolTracer) releaseSlowly(pool *pgxpool.Pool, data pgxpool.TraceRelease
 }
 
 func (t *acquireTracer) TraceAcquireStart(ctx context.Context, pool *pgxpool.Pool, data pgxpool.TraceAcquireStartData) context.Context {
-	if t.backing.errandOf(ctx) != nil {
+	if t.ofErrand(ctx) {
 		return ctx
 	}
 	return t.acquire.TraceAcquireStart(ctx, pool, data)
 }
 
 func (t *acquireTracer) TraceAcquireEnd(ctx context.Context, pool *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
-	if t.backing.errandOf(ctx) == nil {
+	if !t.ofErrand(ctx) {
 		t.acquire.TraceAcquireEnd(ctx, pool, data)
 	}
+}
+
+// ofErrand reports whether an acquire is the pool's own. While it has no errand there is nothing to look for.
+func (t *acquireTracer) ofErrand(ctx context.Context) bool {
+	return t.backing.owner.sessions.attention.Load() != 0 && t.backing.errandOf(ctx) != nil
 }

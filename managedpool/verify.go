@@ -101,7 +101,9 @@ func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Gene
 	p.fit(&config.Config, g, s)
 	p.fit(shown, g, s)
 	config.AfterConnect = nil // pgconn's: it belongs to the connection that adopts the session
+	s.login.begin()
 	conn, err := pgx.ConnectConfig(ctx, config)
+	s.login.end()
 	p.sessions.dialled(s)
 	if err != nil {
 		return nil, loginError(g.credential.Version, err)

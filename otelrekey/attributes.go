@@ -40,15 +40,37 @@ const (
 // passed is the result of a verification that went well; others are the words of rekey.VerifyClass.
 const passed = "passed"
 
-// sqlStates are those that a refused login is told by. What else a server, or something in front of it, makes up is
-// one value, so that it cannot fill the memory of whoever keeps the metrics.
-var sqlStates = map[string]bool{"28P01": true, "28000": true, "42501": true, "42704": true, "3D000": true}
+// statuses are the codes that a refused login is told by: SQLSTATEs of PostgreSQL, and numbers of MySQL and MariaDB. What
+// else a server, or something in front of it, makes up is one value, so that it cannot fill the memory of whoever keeps
+// the metrics.
+var statuses = map[string]bool{
+	"28P01": true, // wrong password
+	"28000": true, // this role, from here, in this way: no
+	"42501": true, // no privilege
+	"42704": true, // no such role
+	"3D000": true, // no such database
 
-func statusOf(sqlState string) attribute.KeyValue {
-	if !sqlStates[sqlState] {
-		sqlState = otherAttribute
+	"1044": true, // no access to the database
+	"1045": true, // wrong user or password
+	"1049": true, // no such database
+	"1141": true, // no such grant
+	"1142": true, // no access to the table
+	"1143": true, // no access to the column
+	"1227": true, // no such privilege
+	"1370": true, // no access to the routine
+	"1698": true, // this user, in this way: no
+	"1820": true, // the password must be changed
+	"1862": true, // the password has expired
+	"3118": true, // the account is locked
+	"4150": true, // too many wrong passwords
+	"4151": true, // the account is locked (MariaDB)
+}
+
+func statusOf(code string) attribute.KeyValue {
+	if !statuses[code] {
+		code = otherAttribute
 	}
-	return statusKey.String(sqlState)
+	return statusKey.String(code)
 }
 
 // errorType is a word for an error of a pool.

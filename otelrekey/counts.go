@@ -22,6 +22,7 @@ type counts struct {
 	refreshes   metric.Int64Counter
 	refresh     metric.Float64Histogram
 	call        metric.Float64Histogram
+	skipped     metric.Int64Counter
 	verify      metric.Float64Histogram
 	handOver    metric.Float64Histogram
 	drain       metric.Float64Histogram
@@ -51,6 +52,7 @@ func newCounts(meter metric.Meter, common attribute.Set) (*counts, error) {
 	c.refreshes = counter("rekey.refresh.count", "{refresh}", "Refreshes that came to an end.")
 	c.refresh = histogram("rekey.refresh.duration", "How long refreshes took, verification included.")
 	c.call = histogram("rekey.source.call.duration", "How long the source took to answer.")
+	c.skipped = counter("rekey.source.call.skipped", "{call}", "Times that the source was not asked, because the circuit breaker was open.")
 	c.verify = histogram("rekey.verify.duration", "How long verifications of credentials took.")
 	c.handOver = histogram("rekey.hand_over.duration", "How long it took to replace the connections of earlier generations.")
 	c.drain = histogram("rekey.drain.duration", "How long superseded generations had connections.")
@@ -73,15 +75,27 @@ func newCounts(meter metric.Meter, common attribute.Set) (*counts, error) {
 // first value.
 func (c *counts) begin() {
 	for _, outcome := range []rekey.Outcome{rekey.OutcomeAdopted, rekey.OutcomeFailed} {
-		c.add(c.refreshes, 0, outcomeKey.String(string(outcome)), triggerKey.String(string(rekey.TriggerDue)))
+		for _, trigger := range triggers {
+			c.add(c.refreshes, 0, outcomeKey.String(string(outcome)), triggerKey.String(string(trigger)))
+		}
+	}
+	c.add(c.retired, 0)
+	for _, class := range []rekey.FetchClass{rekey.FetchUnavailable, rekey.FetchTimeout, rekey.FetchPermanent} {
+		c.add(c.retired, 0, errorKey.String(class.String()))
 	}
 	c.add(c.refused, 0, statusOf("28P01"), revokedKey.Bool(false))
 	c.add(c.alternates, 0)
+	c.add(c.skipped, 0, operationKey.String("fetch"))
 	c.add(c.expired, 0)
 	c.add(c.transitions, 0, breakerKey.String(rekey.BreakerOpen))
 	for _, reason := range []string{"drain", "close"} {
 		c.add(c.cut, 0, reasonKey.String(reason))
 	}
+}
+
+// triggers are what a refresh can begin with.
+var triggers = []rekey.Trigger{
+	rekey.TriggerStart, rekey.TriggerDue, rekey.TriggerChanged, rekey.TriggerRefused, rekey.TriggerAsked,
 }
 
 // count counts one event.
@@ -94,7 +108,7 @@ func (c *counts) count(e rekey.Event) {
 	case rekey.RenewedEvent:
 		c.took(c.call, e.Duration, operationKey.String("renew"))
 	case rekey.RefreshFailedEvent:
-		c.took(c.call, e.Duration, operationKey.String(e.Err.Op), errorKey.String(e.Err.Class().String()))
+		c.countFailed(e)
 	case rekey.AdoptedEvent:
 		c.took(c.verify, e.Verify, verifyKey.String(passed))
 		if e.Alternate {
@@ -118,8 +132,10 @@ func (c *counts) countChange(e rekey.Event) {
 	case rekey.HandOverEndedEvent:
 		c.took(c.handOver, e.Duration, overtakenKey.Bool(e.Overtaken))
 	case rekey.DrainedEvent:
-		c.took(c.drain, e.Duration)
-		c.add(c.cut, e.Cancelled, reasonKey.String("drain"))
+		if !e.Empty {
+			c.took(c.drain, e.Duration)
+			c.add(c.cut, e.Cancelled, reasonKey.String("drain"))
+		}
 	case rekey.LoginRefusedEvent:
 		c.add(c.refused, 1, statusOf(e.SQLState), revokedKey.Bool(e.Revoked))
 	case rekey.ConfirmedEvent:
@@ -135,6 +151,16 @@ func (c *counts) countChange(e rekey.Event) {
 	case rekey.ClosedEvent:
 		c.add(c.cut, e.Abandoned, reasonKey.String("close"))
 	}
+}
+
+// countFailed counts a call of the source that failed, or that was not made.
+func (c *counts) countFailed(e rekey.RefreshFailedEvent) {
+	operation := operationKey.String(e.Err.Op)
+	if e.Err.Unasked {
+		c.add(c.skipped, 1, operation)
+		return
+	}
+	c.took(c.call, e.Duration, operation, errorKey.String(e.Err.Class().String()))
 }
 
 func (c *counts) countRetired(e rekey.RetiredEvent) {

@@ -32,8 +32,8 @@ type observed struct {
 	name     attribute.KeyValue       // the pool's
 	all      []metric.Observable
 
-	expiry, age                                  metric.Float64ObservableGauge
-	generation, failures                         metric.Int64ObservableGauge
+	expiry, notAfter, age, overdue               metric.Float64ObservableGauge
+	generation, alternate, failures              metric.Int64ObservableGauge
 	connections, draining, state, breaker        metric.Int64ObservableUpDownCounter
 	connCount, connMax, connIdleMax, connIdleMin metric.Int64ObservableUpDownCounter
 	timeouts, acquires, waited, created          metric.Int64ObservableCounter
@@ -66,7 +66,12 @@ func (o *observed) makeCredential(meter metric.Meter) (errs []error) {
 	upDown := o.upDown(meter, &errs)
 	o.expiry = secondsGauge("rekey.credential.time_to_expiry",
 		"Seconds until the credential in use expires; negative after that, missing for one that does not.")
-	o.age = secondsGauge("rekey.credential.age", "Seconds since the credential in use was issued.")
+	o.notAfter = secondsGauge("rekey.credential.time_to_not_after",
+		"Seconds until the pool stops using the credential, a margin before it expires; missing for one that does not.")
+	o.age = secondsGauge("rekey.credential.age", "Seconds since the credential in use was first issued; extending its lease does not change that.")
+	o.alternate = gauge("rekey.credential.alternate", "{credential}", "1 while an alternate is in use, that the source does not name as current yet.")
+	o.overdue = secondsGauge("rekey.refresh.overdue",
+		"Seconds for which the credential in use should have been replaced or extended; 0 while it need not.")
 	o.generation = gauge("rekey.credential.generation", "{generation}", "The number of credentials adopted so far.")
 	o.failures = gauge("rekey.refresh.failures", "{refresh}", "Refreshes that failed in a row.")
 	o.connections = upDown("rekey.connection.count", "{connection}",
@@ -133,14 +138,22 @@ func (o *observed) observe(_ context.Context, to metric.Observer) error {
 }
 
 func (o *observed) observeCredential(s rekey.Status, to metric.Observer) {
+	if s.State == rekey.StateClosed {
+		return // its credentials were given back, and nobody waits for another
+	}
 	to.ObserveInt64(o.generation, int64(s.Generation), o.common)
 	to.ObserveInt64(o.failures, int64(s.Failures), o.common)
 	if s.Generation == 0 {
 		return
 	}
-	to.ObserveFloat64(o.age, time.Since(s.IssuedAt).Seconds(), o.common)
+	to.ObserveInt64(o.alternate, one(s.Alternate), o.common)
+	to.ObserveFloat64(o.age, time.Since(s.FirstIssuedAt).Seconds(), o.common)
+	if !s.RefreshDue.IsZero() {
+		to.ObserveFloat64(o.overdue, max(0, time.Since(s.RefreshDue).Seconds()), o.common)
+	}
 	if !s.ExpiresAt.IsZero() {
 		to.ObserveFloat64(o.expiry, time.Until(s.ExpiresAt).Seconds(), o.common)
+		to.ObserveFloat64(o.notAfter, time.Until(s.NotAfter).Seconds(), o.common)
 	}
 }
 
@@ -156,7 +169,7 @@ func (o *observed) observeStates(s rekey.Status, to metric.Observer) {
 		to.ObserveInt64(o.state, one(s.State == state), o.common, metric.WithAttributes(poolStateKey.String(string(state))))
 	}
 	for _, state := range breakerStates {
-		to.ObserveInt64(o.breaker, one(s.Breaker == state), o.common, metric.WithAttributes(breakerKey.String(state)))
+		to.ObserveInt64(o.breaker, one(s.Breaker == state && s.State != rekey.StateClosed), o.common, metric.WithAttributes(breakerKey.String(state)))
 	}
 }
 

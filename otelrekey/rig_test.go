@@ -45,6 +45,7 @@ type point struct {
 	name, kind, unit string
 	attributes       attribute.Set
 	value            float64 // of a histogram, the count
+	sum              float64 // of a histogram
 }
 
 // read collects all metrics.
@@ -65,7 +66,7 @@ func (r *rig) read(t testing.TB) (points []point) {
 func pointsOf(t testing.TB, m metricdata.Metrics) (points []point) {
 	t.Helper()
 	add := func(kind string, attributes attribute.Set, value float64) {
-		points = append(points, point{m.Name, kind, m.Unit, attributes, value})
+		points = append(points, point{m.Name, kind, m.Unit, attributes, value, 0})
 	}
 	switch data := m.Data.(type) {
 	case metricdata.Sum[int64]:
@@ -87,6 +88,7 @@ func pointsOf(t testing.TB, m metricdata.Metrics) (points []point) {
 	case metricdata.Histogram[float64]:
 		for _, p := range data.DataPoints {
 			add("histogram", p.Attributes, float64(p.Count))
+			points[len(points)-1].sum = p.Sum
 		}
 	default:
 		t.Errorf("%s is a %T", m.Name, data)
@@ -110,6 +112,16 @@ func value(points []point, name string, attributes ...attribute.KeyValue) (sum f
 		}
 	}
 	return sum, found
+}
+
+// sum is that of a histogram, over all series with these attributes.
+func sum(points []point, name string, attributes ...attribute.KeyValue) (sum float64) {
+	for _, p := range points {
+		if p.name == name && has(p.attributes, attributes) {
+			sum += p.sum
+		}
+	}
+	return sum
 }
 
 func has(set attribute.Set, attributes []attribute.KeyValue) bool {

@@ -117,9 +117,10 @@ func TestStory(t *testing.T) {
 	s.rest()
 	s.look()
 
-	checkMetrics(t, s.points)
+	checkMetrics(t, s.points, false)
 	s.checkCounts()
 	s.checkSpans()
+	s.checkOutcomes()
 	s.checkLinks()
 	s.checkSecrets()
 }
@@ -191,6 +192,9 @@ func (s *story) rest() {
 	} {
 		s.OnEvent(e)
 	}
+	if got, _ := value(s.read(s.t), "rekey.credential.generation"); got != 6 {
+		s.t.Errorf("generation %v, want 6", got)
+	}
 	s.pool.Close()
 }
 
@@ -199,7 +203,7 @@ func (s *story) checkCounts() {
 	s.t.Helper()
 	last := s.read(s.t)
 	for name, want := range map[string]float64{
-		"rekey.credential.generation": 6, "rekey.alternate.used": 1, "rekey.alternate.confirmed": 1,
+		"rekey.alternate.used": 1, "rekey.alternate.confirmed": 1,
 		"rekey.login.refused": 2, "rekey.credential.expired": 1, "rekey.generation.draining": 0,
 		"db.client.connection.pending_requests": 0, "rekey.connection.cut": 0,
 	} {
@@ -207,8 +211,13 @@ func (s *story) checkCounts() {
 			s.t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
-	if got, _ := value(s.points, "rekey.credential.time_to_expiry"); got < 3500 {
-		s.t.Errorf("time to expiry is %v", got)
+	for _, name := range []string{
+		"rekey.credential.generation", "rekey.credential.age", "rekey.credential.alternate", "rekey.refresh.overdue", "rekey.refresh.failures",
+		"rekey.credential.time_to_expiry", "rekey.credential.time_to_not_after",
+	} {
+		if got, found := value(last, name); found {
+			s.t.Errorf("%s of a closed pool is %v", name, got)
+		}
 	}
 	for _, name := range []string{"rekey.hand_over.duration", "rekey.drain.duration", "db.client.connection.use_time"} {
 		if got, _ := value(last, name); got < 3 {
@@ -232,8 +241,11 @@ func (s *story) checkSpans() {
 			continue
 		}
 		seen[span.Name()] = true
-		r.kind = ""
-		checkAttributes(s.t, span.Name(), span.Attributes(), r, true)
+		failed := span.Status().Code == codes.Error
+		checkAttributes(s.t, span.Name(), span.Attributes(), r, true, !failed)
+		if told := attributeOf(span, "error.type") != ""; told != failed {
+			s.t.Errorf("%s has an error.type: %t; failed: %t", span.Name(), told, failed)
+		}
 		parent := byID[span.Parent().SpanID().String()]
 		switch {
 		case parent == nil && r.parent != "", parent != nil && parent.Name() != r.parent:
@@ -309,5 +321,26 @@ func (s *story) checkSecrets() {
 		if strings.Contains(all.String(), password) {
 			s.t.Error("a password is told")
 		}
+	}
+}
+
+// checkOutcomes: a refresh failed if nothing came of it; the one that a renewal has saved did not.
+func (s *story) checkOutcomes() {
+	s.t.Helper()
+	saved := 0
+	for _, span := range s.spans.Ended() {
+		if span.Name() != "rekey.refresh" {
+			continue
+		}
+		outcome := attributeOf(span, "rekey.refresh.outcome")
+		if failed := span.Status().Code == codes.Error; failed != (outcome == "failed") {
+			s.t.Errorf("a refresh with the outcome %s has the status %v", outcome, span.Status().Code)
+		}
+		if outcome == "renewed" && attributeOf(span, "rekey.renew.fallback") == "true" {
+			saved++
+		}
+	}
+	if saved != 1 {
+		s.t.Errorf("%d refreshes were saved by a renewal, want 1", saved)
 	}
 }

@@ -68,10 +68,13 @@ func rowOf(cells []string) row {
 	return r
 }
 
-// checkMetrics compares what was exported with the table, both ways.
-func checkMetrics(t *testing.T, points []point) {
+// checkMetrics compares what was exported with the table, both ways, and where all is true, every value of an attribute.
+func checkMetrics(t *testing.T, points []point, all bool) {
 	t.Helper()
 	rows := table(t, "metrics")
+	if all {
+		checkValues(t, rows, points)
+	}
 	seen := map[string]bool{}
 	for _, p := range points {
 		r, ok := rows[p.name]
@@ -83,7 +86,7 @@ func checkMetrics(t *testing.T, points []point) {
 		if p.kind != r.kind || p.unit != r.unit {
 			t.Errorf("%s is a %s in %s; the table says %s in %s", p.name, p.kind, p.unit, r.kind, r.unit)
 		}
-		checkAttributes(t, p.name, p.attributes.ToSlice(), r, strings.HasPrefix(p.name, "rekey."))
+		checkAttributes(t, p.name, p.attributes.ToSlice(), r, strings.HasPrefix(p.name, "rekey."), true)
 	}
 	for name := range rows {
 		if !seen[name] {
@@ -92,8 +95,29 @@ func checkMetrics(t *testing.T, points []point) {
 	}
 }
 
-// checkAttributes compares attributes with a row. Those of a source have its name.
-func checkAttributes(t *testing.T, name string, attributes []attribute.KeyValue, r row, ofSource bool) {
+// checkValues finds the values of attributes that the table knows and nobody has seen.
+func checkValues(t *testing.T, rows map[string]row, points []point) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, p := range points {
+		for _, a := range p.attributes.ToSlice() {
+			seen[p.name+" "+string(a.Key)+"="+a.Value.String()] = true
+		}
+	}
+	for name, r := range rows {
+		for key, values := range r.values {
+			for _, v := range values {
+				if !seen[name+" "+key+"="+v] {
+					t.Errorf("%s was not exported with %s=%s", name, key, v)
+				}
+			}
+		}
+	}
+}
+
+// checkAttributes compares attributes with a row. Those of a source have its name. strict says that all which are always
+// there must be.
+func checkAttributes(t *testing.T, name string, attributes []attribute.KeyValue, r row, ofSource, strict bool) {
 	t.Helper()
 	got := map[string]bool{}
 	for _, a := range attributes {
@@ -113,7 +137,7 @@ func checkAttributes(t *testing.T, name string, attributes []attribute.KeyValue,
 		t.Errorf("%s lacks the names of pool and source, or has too many: %v", name, attributes)
 	}
 	for key, always := range r.attributes {
-		if always && !got[key] && r.kind != "" {
+		if strict && always && !got[key] {
 			t.Errorf("%s lacks the attribute %s: %v", name, key, attributes)
 		}
 	}

@@ -19,6 +19,7 @@ package otelrekey
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -29,8 +30,12 @@ import (
 	"github.com/rekeyhq/rekey"
 )
 
-// scope is the name of the instrumentation, for meters and tracers.
-const scope = "github.com/rekeyhq/rekey/otelrekey"
+const (
+	// scope is the name of the instrumentation, for meters and tracers.
+	scope = "github.com/rekeyhq/rekey/otelrekey"
+	// schema is that of the semantic conventions which names without "rekey." follow.
+	schema = "https://opentelemetry.io/schemas/1.43.0"
+)
 
 // Pool is what can be observed, such as a *managedpool.Pool.
 type Pool interface {
@@ -59,7 +64,7 @@ func New(opts Options) (*Telemetry, error) {
 	opts = opts.withDefaults()
 	t := &Telemetry{
 		options: opts,
-		meter:   opts.MeterProvider.Meter(scope),
+		meter:   opts.MeterProvider.Meter(scope, metric.WithInstrumentationVersion(version()), metric.WithSchemaURL(schema)),
 		common:  attribute.NewSet(poolKey.String(opts.Pool), sourceKey.String(opts.Source)),
 	}
 	counts, err := newCounts(t.meter, t.common)
@@ -67,7 +72,8 @@ func New(opts Options) (*Telemetry, error) {
 		return nil, fmt.Errorf("otelrekey: %w", err)
 	}
 	t.counts = counts
-	t.tracing = newTracing(opts.TracerProvider.Tracer(scope), t.common)
+	tracer := opts.TracerProvider.Tracer(scope, trace.WithInstrumentationVersion(version()), trace.WithSchemaURL(schema))
+	t.tracing = newTracing(tracer, t.common)
 	return t, nil
 }
 
@@ -78,14 +84,22 @@ func (t *Telemetry) OnEvent(e rekey.Event) {
 }
 
 // Observe makes the reader of the metrics see what pool is like, from now on until Close. A pool that has a method
-// PoolStats() rekey.PoolStats shows its connections, too. It fails when it is called twice.
+// PoolStats() rekey.PoolStats shows its connections, too. It fails when it is called for a second pool.
 func (t *Telemetry) Observe(pool Pool) error {
-	if pool == nil {
+	if isNil(pool) {
 		return errors.New("otelrekey: pool is nil")
 	}
-	if t.setObserved() {
+	if t.setObserved(true) {
 		return errors.New("otelrekey: a pool is observed already: one Telemetry is for one pool")
 	}
+	if err := t.observe(pool); err != nil {
+		t.setObserved(false)
+		return err
+	}
+	return nil
+}
+
+func (t *Telemetry) observe(pool Pool) error {
 	o, err := newObserved(t.meter, pool, t.common, t.options.Pool)
 	if err != nil {
 		return fmt.Errorf("otelrekey: %w", err)
@@ -93,12 +107,18 @@ func (t *Telemetry) Observe(pool Pool) error {
 	return t.Register(o.observe, o.instruments()...)
 }
 
-// setObserved reports whether it has been called before.
-func (t *Telemetry) setObserved() (before bool) {
+// isNil also finds a nil pointer, such as that of a pool that could not be made.
+func isNil(pool Pool) bool {
+	v := reflect.ValueOf(pool)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// setObserved returns what it was before.
+func (t *Telemetry) setObserved(observed bool) (before bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before = t.observed
-	t.observed = true
+	t.observed = observed
 	return before
 }
 
@@ -117,10 +137,10 @@ func (t *Telemetry) Register(callback metric.Callback, instruments ...metric.Obs
 	return nil
 }
 
-// EndLinked ends a span, with a link to the refresh that adopted a generation. Where that is not told to have ended yet,
-// the span is exported a moment later, with its end as it is now.
-func (t *Telemetry) EndLinked(span trace.Span, generation uint64) {
-	t.tracing.endLinked(waiting{span: span, generation: generation, ended: time.Now()})
+// EndLinked ends a span, at the given time, with a link to the refresh that adopted a generation. Where that is not told to have ended yet,
+// the span is exported when it is, or after a few seconds without the link.
+func (t *Telemetry) EndLinked(span trace.Span, generation uint64, ended time.Time) {
+	t.tracing.endLinked(waiting{span: span, generation: generation, ended: ended})
 }
 
 // Close ends what Observe and Register have begun: the pool is not asked any more, and its gauges end. It may be called again, before

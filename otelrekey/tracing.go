@@ -2,10 +2,13 @@ package otelrekey
 
 import (
 	"context"
+	"errors"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -18,6 +21,8 @@ const (
 	remembered = 16
 	// mostSteps bounds the steps of one refresh: a source may name any number of alternates.
 	mostSteps = 64
+	// patience is how long the span of a connection waits for its refresh to be told to have ended.
+	patience = 5 * time.Second
 )
 
 // tracing makes spans of events: of a refresh when it has ended, with its steps as children, and of what follows.
@@ -28,8 +33,11 @@ type tracing struct {
 	mu        sync.Mutex // guards what follows
 	closed    bool
 	steps     []step // of the refresh under way
+	heard     bool   // an event was told
 	refreshes [remembered]refreshSpan
 	waiting   []waiting // spans of generations whose refresh has not been told to have ended
+	limit     *time.Timer
+	warn      sync.Once
 }
 
 // step is a part of a refresh that has ended.
@@ -37,6 +45,7 @@ type step struct {
 	name       string
 	from, to   time.Time
 	err        error
+	fallback   bool // a renewal, because a fetch has failed
 	attributes []attribute.KeyValue
 }
 
@@ -74,6 +83,9 @@ func (t *tracing) endLinked(w waiting) {
 	defer t.mu.Unlock()
 	if t.refreshes[w.generation%remembered].generation < w.generation && len(t.waiting) < mostSteps && !t.closed {
 		t.waiting = append(t.waiting, w)
+		if len(t.waiting) == 1 {
+			t.limit = time.AfterFunc(patience, t.giveUp)
+		}
 		return
 	}
 	t.link(w)
@@ -99,13 +111,34 @@ func (t *tracing) linkWaiting(upTo uint64) {
 	}
 	clear(t.waiting[len(rest):])
 	t.waiting = rest
+	if len(rest) == 0 && t.limit != nil {
+		t.limit.Stop()
+	}
 }
+
+// giveUp ends the spans that have waited for too long, without a link: the pool's events are not told, or come late.
+func (t *tracing) giveUp() {
+	t.mu.Lock()
+	ended := len(t.waiting) > 0
+	t.linkWaiting(math.MaxUint64)
+	deaf := ended && !t.heard && !t.closed
+	t.mu.Unlock()
+	if deaf {
+		t.warn.Do(func() { otel.Handle(errDeaf) })
+	}
+}
+
+// errDeaf is for whoever has forgotten the half of it.
+var errDeaf = errors.New("otelrekey: connections are traced and no event was told: the pool's Options.OnEvent must be Telemetry.OnEvent")
 
 // close ends the spans that wait.
 func (t *tracing) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
+	if t.limit != nil {
+		t.limit.Stop()
+	}
 	t.linkWaiting(math.MaxUint64)
 }
 
@@ -113,6 +146,7 @@ func (t *tracing) close() {
 func (t *tracing) trace(e rekey.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.heard = true
 	switch e := e.(type) {
 	case rekey.RefreshEndedEvent:
 		t.refreshEnded(e)
@@ -120,6 +154,9 @@ func (t *tracing) trace(e rekey.Event) {
 		t.followed(e.Generation, stepOf("rekey.hand_over", e.Duration, nil,
 			generationKey.Int64(int64(e.Generation)), overtakenKey.Bool(e.Overtaken)))
 	case rekey.DrainedEvent:
+		if e.Empty {
+			return
+		}
 		t.followed(e.Generation+1, stepOf("rekey.drain", e.Duration, nil,
 			generationKey.Int64(int64(e.Generation)), versionKey.String(e.Version), cancelledKey.Int(e.Cancelled)))
 	default:
@@ -143,7 +180,9 @@ func stepOfEvent(e rekey.Event) (s step, ok bool) {
 	case rekey.AlternatesEvent:
 		return stepOf("rekey.alternates", e.Duration, nil, candidatesKey.Int(e.Candidates)), true
 	case rekey.RenewedEvent:
-		return stepOf("rekey.renew", e.Duration, nil, versionKey.String(e.Version), renewedKey.Bool(e.Fallback)), true
+		s := stepOf("rekey.renew", e.Duration, nil, versionKey.String(e.Version), renewedKey.Bool(e.Fallback))
+		s.fallback = e.Fallback
+		return s, true
 	case rekey.RefreshFailedEvent:
 		return stepOf("rekey."+e.Err.Op, e.Duration, e.Err), true
 	case rekey.AdoptedEvent:
@@ -165,17 +204,24 @@ func stepOf(name string, took time.Duration, err error, attributes ...attribute.
 
 // refreshEnded makes the spans of a refresh and of its steps.
 func (t *tracing) refreshEnded(e rekey.RefreshEndedEvent) {
-	whole := stepOf("rekey.refresh", e.Duration, e.Err,
+	var err error
+	if e.Outcome == rekey.OutcomeFailed { // else the step that failed tells of it
+		err = e.Err
+	}
+	whole := stepOf("rekey.refresh", e.Duration, err,
 		outcomeKey.String(string(e.Outcome)), triggerKey.String(string(e.Trigger)),
 		generationKey.Int64(int64(e.Generation)), versionKey.String(e.Version))
 	for _, s := range t.steps {
 		if s.from.Before(whole.from) {
 			whole.from = s.from // events arrive one after the other, and a moment after what they tell of
 		}
+		if s.fallback {
+			whole.attributes = append(whole.attributes, renewedKey.Bool(true))
+		}
 	}
-	ctx, span := t.tracer.Start(context.Background(), whole.name, trace.WithNewRoot(), trace.WithTimestamp(whole.from))
+	ctx, span := t.start(context.Background(), whole, trace.WithNewRoot())
 	for _, s := range t.steps {
-		_, child := t.tracer.Start(ctx, s.name, trace.WithTimestamp(s.from))
+		_, child := t.start(ctx, s)
 		t.end(child, s)
 	}
 	t.steps = nil
@@ -192,15 +238,22 @@ func (t *tracing) followed(generation uint64, s step) {
 	if r := t.refreshes[generation%remembered]; r.generation == generation {
 		ctx = trace.ContextWithSpanContext(ctx, r.span)
 	}
-	_, span := t.tracer.Start(ctx, s.name, trace.WithTimestamp(s.from))
+	_, span := t.start(ctx, s)
 	t.end(span, s)
 }
 
-func (t *tracing) end(span trace.Span, s step) {
-	span.SetAttributes(t.common...)
-	span.SetAttributes(s.attributes...)
+// start makes a span with all its attributes, so that a sampler can go by them.
+func (t *tracing) start(ctx context.Context, s step, more ...trace.SpanStartOption) (context.Context, trace.Span) {
+	attributes := append(slices.Clone(t.common), s.attributes...)
 	if s.err != nil {
-		span.SetAttributes(errorKey.String(errorType(s.err)))
+		attributes = append(attributes, errorKey.String(errorType(s.err)))
+	}
+	more = append(more, trace.WithTimestamp(s.from), trace.WithAttributes(attributes...))
+	return t.tracer.Start(ctx, s.name, more...)
+}
+
+func (t *tracing) end(span trace.Span, s step) {
+	if s.err != nil {
 		span.SetStatus(codes.Error, s.err.Error())
 	}
 	span.End(trace.WithTimestamp(s.to))

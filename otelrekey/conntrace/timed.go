@@ -3,8 +3,6 @@ package conntrace
 import (
 	"context"
 	"time"
-
-	"go.opentelemetry.io/otel/trace"
 )
 
 // timed is the context of an acquire that is timed. Like every context it may be wrapped on its way.
@@ -22,13 +20,4 @@ func (a *timed) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-type (
-	timedKey   struct{ *Tracer }
-	connectKey struct{ *Tracer }
-)
-
-// connect is a connection that is being made.
-type connect struct {
-	from time.Time
-	span trace.Span
-}
+type timedKey struct{ *Tracer }

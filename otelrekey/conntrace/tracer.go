@@ -9,7 +9,8 @@
 //	config.ConnConfig.Tracer = multitracer.New(otelpgx.NewTracer(), connections)
 //	pool, err := managedpool.NewWithConfig(ctx, config, src, &managedpool.Options{OnEvent: telemetry.OnEvent})
 //
-// Every acquire is counted while it waits, and one in many is timed: Options.Every.
+// Every acquire is counted while it waits, and one in many is timed: Options.Every. The pool's events must go to the
+// telemetry, as above: without them no span finds its refresh, and each waits for a few seconds in vain.
 package conntrace
 
 import (
@@ -23,11 +24,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 
-	"github.com/rekeyhq/rekey/managedpool"
 	"github.com/rekeyhq/rekey/otelrekey"
 )
 
@@ -36,24 +34,38 @@ const DefaultEvery = 64
 
 // Options says how much is measured. The zero value, and a nil *Options, mean the defaults.
 type Options struct {
-	// Every is of how many acquires one is timed, chosen at random: quantiles and means stay what they are, counts
-	// are of the timed ones. 1 times all of them. Defaults to 64.
+	// Every is of how many acquires one is timed, chosen at random: quantiles and means of wait_time and use_time stay what
+	// they are; their counts and sums are those of the timed ones, and so are many times too small for the names that they
+	// have. 1 times all of them, which costs about as much as an acquire. Defaults to 64.
 	Every int
 }
 
-// poolKey is the attribute of OpenTelemetry's own metrics.
-const poolKey = attribute.Key("db.client.connection.pool.name")
+// The keys of attributes.
+const (
+	poolKey    = attribute.Key("db.client.connection.pool.name")
+	systemKey  = attribute.Key("db.system.name")
+	statusKey  = attribute.Key("db.response.status_code")
+	addressKey = attribute.Key("server.address")
+	portKey    = attribute.Key("server.port")
+	errorKey   = attribute.Key("error.type")
+
+	generationKey = attribute.Key("rekey.generation")
+	adoptedKey    = attribute.Key("rekey.connection.adopted")
+)
 
 // Tracer measures the connections and acquires of one pool. It is a pgx.QueryTracer that takes no notice of queries. It is
 // safe for concurrent use.
 type Tracer struct {
 	telemetry *otelrekey.Telemetry
-	every     uint32
+	every     int64
 	pool      []metric.RecordOption // its name
 	spans     []attribute.KeyValue
 
-	pending atomic.Int64 // acquires under way
-	timed   atomic.Int64 // of those
+	started atomic.Int64 // acquires
+	next    atomic.Int64 // the number of the one that is timed next
+	_       [64]byte     // what acquires and their ends write is not in one line of a processor's cache
+	ended   atomic.Int64 // acquires
+	timed   atomic.Int64 // of those that have not ended
 	used    atomic.Int64 // timed connections that are with their users
 
 	createTime, waitTime, useTime metric.Float64Histogram
@@ -86,15 +98,17 @@ func New(telemetry *otelrekey.Telemetry, opts *Options) (*Tracer, error) {
 	name, _ := attributes.Value(poolKey)
 	set := attribute.NewSet(attribute.KeyValue{Key: poolKey, Value: name})
 	t := &Tracer{
-		telemetry: telemetry, every: uint32(every), spans: attributes.ToSlice(),
+		telemetry: telemetry, every: int64(every), spans: attributes.ToSlice(),
 		pool: []metric.RecordOption{metric.WithAttributeSet(set)},
 	}
+	t.next.Store(t.stride())
 	pending, err := t.makeInstruments(telemetry.Meter())
 	if err != nil {
 		return nil, fmt.Errorf("conntrace: %w", err)
 	}
 	err = telemetry.Register(func(_ context.Context, to metric.Observer) error {
-		to.ObserveInt64(pending, t.pending.Load(), metric.WithAttributeSet(set))
+		ended := t.ended.Load() // before the others: what ends in between has begun in between, too
+		to.ObserveInt64(pending, t.started.Load()-ended, metric.WithAttributeSet(set))
 		return nil
 	}, pending)
 	if err != nil {
@@ -111,11 +125,19 @@ func (t *Tracer) makeInstruments(meter metric.Meter) (pending metric.Int64Observ
 		return h
 	}
 	t.createTime = histogram("db.client.connection.create_time", "The time it took to create a new connection.")
-	t.waitTime = histogram("db.client.connection.wait_time", "The time it took to obtain an open connection from the pool.")
-	t.useTime = histogram("db.client.connection.use_time", "The time between borrowing a connection and returning it to the pool.")
+	t.waitTime = histogram("db.client.connection.wait_time", "The time it took to obtain an open connection from the pool."+t.sampled())
+	t.useTime = histogram("db.client.connection.use_time", "The time between borrowing a connection and returning it to the pool."+t.sampled())
 	pending, err = meter.Int64ObservableUpDownCounter("db.client.connection.pending_requests", metric.WithUnit("{request}"),
 		metric.WithDescription("The number of current pending requests for an open connection."))
 	return pending, errors.Join(append(errs, err)...)
+}
+
+// sampled says in a description how many are left out.
+func (t *Tracer) sampled() string {
+	if t.every == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" One in %d is timed: use its quantiles and means, not its count and sum.", t.every)
 }
 
 // TraceQueryStart does nothing.
@@ -128,78 +150,65 @@ func (t *Tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData
 
 // TraceAcquireStart counts an acquire, and begins to time one in Options.Every.
 func (t *Tracer) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
-	t.pending.Add(1)
-	if t.every > 1 && rand.Uint32N(t.every) != 0 {
+	n := t.started.Add(1)
+	if n < t.next.Load() {
 		return ctx
 	}
-	if !t.waitTime.Enabled(ctx) {
+	return t.time(ctx, n)
+}
+
+// time begins to time the acquire with a number, and draws which is the next.
+func (t *Tracer) time(ctx context.Context, n int64) context.Context {
+	next := t.next.Load()
+	if n < next || !t.next.CompareAndSwap(next, n+t.stride()) || !t.waitTime.Enabled(ctx) {
 		return ctx
 	}
 	t.timed.Add(1)
 	return &timed{Context: ctx, tracer: t, from: time.Now()}
 }
 
+// stride is a random number with a mean of every.
+func (t *Tracer) stride() int64 { return 1 + rand.Int64N(2*t.every-1) }
+
 // TraceAcquireEnd ends what TraceAcquireStart has begun.
 func (t *Tracer) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
-	t.pending.Add(-1)
-	if t.timed.Load() == 0 {
-		return
+	t.ended.Add(1)
+	if t.timed.Load() != 0 {
+		t.endTimed(ctx, data)
 	}
+}
+
+func (t *Tracer) endTimed(ctx context.Context, data pgxpool.TraceAcquireEndData) {
 	a, _ := ctx.Value(timedKey{t}).(*timed)
 	if a == nil {
 		return
 	}
 	t.timed.Add(-1)
+	now := time.Now()
 	if data.Conn == nil {
+		t.waitTime.Record(ctx, now.Sub(a.from).Seconds(), t.pool[0], t.waitFailed(data.Err))
 		return
 	}
-	now := time.Now()
 	t.waitTime.Record(ctx, now.Sub(a.from).Seconds(), t.pool...)
-	data.Conn.PgConn().CustomData()[usedSince] = now
-	t.used.Add(1)
+	t.beginUse(data.Conn, now)
 }
 
-// usedSince is where a connection says since when it is used, if that is measured.
-const usedSince = "github.com/rekeyhq/rekey/otelrekey/conntrace"
+// waitFailed is the attribute of a wait that has led to nothing. A code of the server's is not told here: a metrics store
+// keeps a series for each.
+func (t *Tracer) waitFailed(err error) metric.MeasurementOption {
+	word := "_OTHER"
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		word = "timeout"
+	case errors.Is(err, context.Canceled):
+		word = "canceled"
+	}
+	return metric.WithAttributes(errorKey.String(word))
+}
 
 // TraceRelease ends the use of a connection.
 func (t *Tracer) TraceRelease(_ *pgxpool.Pool, data pgxpool.TraceReleaseData) {
-	if t.used.Load() == 0 {
-		return
+	if t.used.Load() != 0 {
+		t.endUse(data.Conn)
 	}
-	notes := data.Conn.PgConn().CustomData()
-	since, ok := notes[usedSince].(time.Time)
-	if !ok {
-		return
-	}
-	delete(notes, usedSince)
-	t.used.Add(-1)
-	t.useTime.Record(context.Background(), time.Since(since).Seconds(), t.pool...)
-}
-
-// TraceConnectStart begins a span. It does not become the one of the context: in a multitracer other tracers take that for
-// theirs, and end it.
-func (t *Tracer) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
-	_, span := t.telemetry.Tracer().Start(ctx, "rekey.connect", trace.WithSpanKind(trace.SpanKindClient))
-	return context.WithValue(ctx, connectKey{t}, connect{time.Now(), span})
-}
-
-// TraceConnectEnd ends it, linked to the refresh that the connection's credential came from.
-func (t *Tracer) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEndData) {
-	c, ok := ctx.Value(connectKey{t}).(connect)
-	if !ok {
-		return
-	}
-	c.span.SetAttributes(t.spans...)
-	if data.Err != nil {
-		// Its text is left out: pgx's own errors of a connect hold its configuration.
-		c.span.SetAttributes(attribute.String("error.type", "connect"))
-		c.span.SetStatus(codes.Error, "no connection")
-		c.span.End()
-		return
-	}
-	t.createTime.Record(ctx, time.Since(c.from).Seconds(), t.pool...)
-	generation := managedpool.GenerationOf(data.Conn)
-	c.span.SetAttributes(attribute.Int64("rekey.generation", int64(generation)))
-	t.telemetry.EndLinked(c.span, generation)
 }
