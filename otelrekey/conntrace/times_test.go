@@ -228,13 +228,28 @@ func TestFailedConnects(t *testing.T) {
 	}
 }
 
-// TestHijackedUse: a connection that does not come back is counted until nobody has it.
+// TestHijackedUse: a connection that does not come back is not waited for for ever.
 func TestHijackedUse(t *testing.T) {
 	p := newTraced(t, true, nil)
 	c, err := p.Acquire(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Hijack().Close(context.Background())
-	envtest.Eventually(t, 20*time.Second, func() bool { return p.tracer.InUse() == 0 }, "the use of what was hijacked has ended")
+	hijacked := c.Hijack()
+	defer hijacked.Close(context.Background())
+	other, err := p.Acquire(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := p.tracer.InUse(); n != 2 {
+		t.Errorf("%d connections are in use, want 2", n)
+	}
+	p.tracer.BeginUse(other.Conn(), time.Now().Add(2*conntrace.LongestUse))
+	if n := p.tracer.InUse(); n != 1 {
+		t.Errorf("%d connections are in use long after one was hijacked, want 1", n)
+	}
+	other.Release()
+	if n := p.tracer.InUse(); n != 0 {
+		t.Errorf("%d connections are in use after the last was released", n)
+	}
 }

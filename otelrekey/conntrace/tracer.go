@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,9 @@ type Tracer struct {
 	ended   atomic.Int64 // acquires
 	timed   atomic.Int64 // of those that have not ended
 	used    atomic.Int64 // timed connections that are with their users
+
+	mu   sync.Mutex // guards uses
+	uses []*use     // that were under way when the last one began
 
 	createTime, waitTime, useTime metric.Float64Histogram
 }

@@ -2,40 +2,46 @@ package conntrace
 
 import (
 	"context"
-	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// useKey is where a connection's use is kept, in its CustomData, if it is timed.
-const useKey = "github.com/rekeyhq/rekey/otelrekey/conntrace"
+const (
+	// useKey is where a connection's use is kept, in its CustomData, if it is timed.
+	useKey = "github.com/rekeyhq/rekey/otelrekey/conntrace"
+	// longestUse is how long the end of a use is waited for. A connection that was hijacked does not come back, and nobody
+	// is told; it must not make every release look for a use for ever.
+	longestUse = 10 * time.Minute
+)
 
 // use is a timed connection that is with its user.
 type use struct {
-	tracer *Tracer
-	since  time.Time
-	over   atomic.Bool
-	lost   runtime.Cleanup // of the connection
+	since time.Time
+	over  atomic.Bool
 }
 
-// end ends the count of the use, once.
-func (u *use) end() (first bool) {
-	first = u.over.CompareAndSwap(false, true)
-	if first {
-		u.tracer.used.Add(-1)
-	}
-	return first
-}
-
-// beginUse notes since when a connection is used. One that is hijacked does not come back, and is counted until nobody has
-// it any more.
+// beginUse notes since when a connection is used.
 func (t *Tracer) beginUse(conn *pgx.Conn, now time.Time) {
-	u := &use{tracer: t, since: now}
-	t.used.Add(1)
+	u := &use{since: now}
 	conn.PgConn().CustomData()[useKey] = u
-	u.lost = runtime.AddCleanup(conn, func(u *use) { u.end() }, u)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.uses = append(slices.DeleteFunc(t.uses, func(u *use) bool {
+		return u.over.Load() || now.Sub(u.since) > longestUse && t.end(u)
+	}), u)
+	t.used.Add(1)
+}
+
+// end ends the count of a use, and reports whether it was not ended before.
+func (t *Tracer) end(u *use) bool {
+	if !u.over.CompareAndSwap(false, true) {
+		return false
+	}
+	t.used.Add(-1)
+	return true
 }
 
 // endUse records how long a connection was used, if that is timed.
@@ -46,8 +52,7 @@ func (t *Tracer) endUse(conn *pgx.Conn) {
 		return
 	}
 	delete(notes, useKey)
-	u.lost.Stop()
-	if u.end() {
+	if t.end(u) {
 		t.useTime.Record(context.Background(), time.Since(u.since).Seconds(), t.pool...)
 	}
 }
