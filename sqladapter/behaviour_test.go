@@ -186,7 +186,9 @@ func TestExpiry(t *testing.T) {
 		if err := conn.PingContext(t.Context()); err == nil {
 			t.Error("the connection in use still works")
 		}
-		if err := r.db.Ping(); !errors.Is(err, rekey.ErrCredentialExpired) {
+		soon, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		if err := r.db.PingContext(soon); !errors.Is(err, rekey.ErrCredentialExpired) {
 			t.Errorf("callers are told: %v", err)
 		}
 		r.source.FailNext(0, nil)

@@ -73,7 +73,7 @@ type Config struct {
 	VerifyTimeout time.Duration
 
 	// MaxHold bounds how long a connection attempt waits for a login that works while the server refuses
-	// the one in use, and how long Open waits for the first. A caller's own deadline ends his wait earlier. Defaults
+	// the one in use, or that has ended less than MaxHold ago, and how long Open waits for the first. A caller's own deadline ends his wait earlier. Defaults
 	// to 30 seconds.
 	MaxHold time.Duration
 

@@ -146,7 +146,7 @@ func (e *Engine) await(ctx context.Context, enough func(*View) bool) (*Generatio
 	for {
 		v := e.View()
 		g, err := v.login()
-		if err == nil || v.Closed || !v.hold && !enough(v) {
+		if err == nil || v.Closed || !v.holds(e.config.MaxHold) && !enough(v) {
 			return g, err
 		}
 		if enough(v) {

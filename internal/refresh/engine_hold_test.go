@@ -190,20 +190,31 @@ func TestRevoked(t *testing.T) {
 	})
 }
 
+// For as long as a caller would wait at the most it is worth waiting after the end; in an outage that goes on it is not.
 func TestLoginAfterTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, mint(time.Minute)).up()
-		issued := r.View().Current.Credential.IssuedAt
+		const maxHold = 4 * time.Second
+		r := newRig(t, mint(time.Minute), withMaxHold(maxHold)).up()
+		ends := r.View().Current.Credential.IssuedAt.Add(54 * time.Second)
 		r.source.say(static(""), errStore)
-		time.Sleep(time.Until(issued.Add(54*time.Second - 1)))
+		time.Sleep(time.Until(ends) - 1)
 		r.login("v1")
 		time.Sleep(time.Nanosecond)
 		settle()
-		if waited := r.loginFails(t.Context(), rekey.ErrCredentialExpired, errStore); waited != 0 {
-			t.Errorf("waited %v, although the last attempt has failed", waited)
-		}
 		if v := r.View(); v.State() != rekey.StateExpired {
 			t.Errorf("state %v", v.State())
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if waited := r.loginFails(short, rekey.ErrCredentialExpired, errStore, context.DeadlineExceeded); waited != time.Second {
+			t.Errorf("waited %v, want until the deadline", waited)
+		}
+		if waited := r.loginFails(t.Context(), rekey.ErrCredentialExpired, errStore); waited > maxHold || waited < maxHold-2*time.Second {
+			t.Errorf("waited %v, want MaxHold or until it was over", waited)
+		}
+		time.Sleep(time.Until(ends.Add(maxHold)))
+		if waited := r.loginFails(t.Context(), rekey.ErrCredentialExpired, errStore); waited != 0 {
+			t.Errorf("waited %v in an outage that goes on", waited)
 		}
 		if got := r.target.heard(); got != "publish 1:v1, expire 1:v1" {
 			t.Errorf("the target heard %q", got)
@@ -216,7 +227,7 @@ func TestLoginAfterTheEnd(t *testing.T) {
 	})
 }
 
-// The first attempt after the end is worth waiting for.
+// What the first attempt after the end brings is used at once.
 func TestLoginAtTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, mint(time.Minute), plain).up()

@@ -40,9 +40,9 @@ type machine struct {
 	queue     []source.Credential // alternates still to be tried
 	refused   map[string]refusal  // versions not to be tried again yet
 
-	trouble *trouble // the server refuses the login in use
-	expired bool     // the login in use has ended
-	trying  bool     // the first attempt after it ended has not come to an end
+	trouble *trouble  // the server refuses the login in use
+	expired bool      // the login in use has ended
+	endedAt time.Time // when it ended
 
 	asked      *ask // a refresh wanted once the one under way is over
 	failures   int  // rounds that failed in a row
@@ -157,8 +157,7 @@ func (s *stepper) expireIfEnded() {
 	if s.current == nil || s.expired || !s.reached(s.current.NotAfter) {
 		return
 	}
-	s.expired = true
-	s.trying = true
+	s.expired, s.endedAt = true, s.now
 	s.before = s.failures
 	clear(s.refused) // what was refused beside a good login is now as good as any
 	s.do(expire{s.current})
@@ -211,7 +210,6 @@ func (s *stepper) inUse(version string) bool {
 func (s *stepper) conclude(err error) {
 	s.rounds++
 	s.roundErr = err
-	s.trying = false
 	if s.asked != nil {
 		again := *s.asked
 		s.asked = nil

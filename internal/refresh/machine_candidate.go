@@ -71,7 +71,7 @@ func (s *stepper) adopt(c *candidate, took time.Duration) {
 	s.current = g
 	recovered := s.expired // and with it, perhaps, every pool of a fleet
 	s.candidate, s.trouble, s.queue = nil, nil, nil
-	s.expired, s.trying = false, false
+	s.expired = false
 	s.failures, s.lastErr, s.startErr = 0, nil, nil
 	delete(s.refused, c.credential.Version)
 	s.do(publish{g})

@@ -269,17 +269,17 @@ func TestMachineLeases(t *testing.T) {
 			{in: failed(), want: "renew v1", due: never, view: "degraded"},
 			{in: renewed{credential: leased("v2", 20*sec)}, due: 22250 * ms, view: "degraded"},
 		}},
-		{"nothing helps: served to its end, then expired; callers wait for one more attempt", leased("v1", 0), renews, []step{
+		{"nothing helps: served to its end, then expired; callers wait", leased("v1", 0), renews, []step{
 			{at: 53 * sec, in: tick{}, want: "fetch forced", due: never, view: "serving"},
 			{in: failed(), want: "renew v1", due: never, view: "degraded"},
 			{in: notRenewed(), due: 53280 * ms, view: "degraded"},
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
 			{in: failed(), want: "renew v1", due: never, view: "expired hold"},
-			{in: notRenewed(), due: 54150 * ms, view: "expired"}, // what failed before cost nobody anything
-			{at: 54150 * ms, in: tick{}, want: "fetch fresh", due: never, view: "expired"},
-			{at: 60 * sec, in: failed(), due: 60300 * ms, view: "expired"}, // the lease itself is over: nothing to renew
-			{at: 61 * sec, in: tick{}, want: "fetch fresh", due: never, view: "expired"},
-			{in: got(leased("v2", 61*sec)), want: "verify v2", due: never, view: "expired"},
+			{in: notRenewed(), due: 54150 * ms, view: "expired hold"}, // what failed before cost nobody anything
+			{at: 54150 * ms, in: tick{}, want: "fetch fresh", due: never, view: "expired hold"},
+			{at: 60 * sec, in: failed(), due: 60300 * ms, view: "expired hold"}, // the lease itself is over: nothing to renew
+			{at: 61 * sec, in: tick{}, want: "fetch fresh", due: never, view: "expired hold"},
+			{in: got(leased("v2", 61*sec)), want: "verify v2", due: never, view: "expired hold"},
 			{in: works(), want: "publish 2:v2", due: 81 * sec, view: "serving"}, // anywhere in its time, as after a start
 		}},
 		{"its end comes while a refresh is under way", leased("v1", 0), 0, []step{
@@ -287,8 +287,8 @@ func TestMachineLeases(t *testing.T) {
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1", due: never, view: "expired hold"},
 			{at: 55 * sec, in: tick{}, due: never, view: "expired hold"},
 			{in: got(leased("v2", 54*sec)), want: "verify v2", due: never, view: "expired hold"},
-			{in: fails(rekey.VerifyUnknown), due: 55150 * ms, view: "expired"},
-			{at: 56 * sec, in: tick{}, want: "verify v2", due: never, view: "expired"},
+			{in: fails(rekey.VerifyUnknown), due: 55150 * ms, view: "expired hold"},
+			{at: 56 * sec, in: tick{}, want: "verify v2", due: never, view: "expired hold"},
 		}},
 		{"renewed within the margin, it is taken back into use", leased("v1", 0), renews, []step{
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
@@ -302,15 +302,15 @@ func TestMachineLeases(t *testing.T) {
 		// Without backoff that would be a fetch at every gap.
 		{"the source goes on giving what has ended", leased("v1", 0), 0, []step{
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
-			{in: gotFresh(leased("v1", 0)), due: 54150 * ms, view: "expired"},
-			{at: 54150 * ms, in: tick{}, want: "fetch fresh", due: never, view: "expired"},
-			{in: gotFresh(leased("v1", 0)), due: 54450 * ms, view: "expired"},
+			{in: gotFresh(leased("v1", 0)), due: 54150 * ms, view: "expired hold"},
+			{at: 54150 * ms, in: tick{}, want: "fetch fresh", due: never, view: "expired hold"},
+			{in: gotFresh(leased("v1", 0)), due: 54450 * ms, view: "expired hold"},
 		}},
 		{"the source says that the end is nearer", leased("v1", 0), 0, []step{
 			{at: 20 * sec, in: tick{}, want: "fetch", due: never, view: "serving"},
 			{in: got(until(leased("v1", 0), 21*sec)), want: "extend 1:v1", due: 21 * sec, view: "serving"},
 			{in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
-			{in: gotFresh(until(leased("v1", 0), 21*sec)), due: 20150 * ms, view: "expired"},
+			{in: gotFresh(until(leased("v1", 0), 21*sec)), due: 20150 * ms, view: "expired hold"},
 		}},
 		// For an hour it is not worth a login; without a login in use it is worth one at once.
 		{"at its end, what was refused is tried again", leased("v1", 0), 0, []step{
@@ -322,11 +322,11 @@ func TestMachineLeases(t *testing.T) {
 			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 53780 * ms, view: "degraded"},
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
 			{in: got(static("v2")), want: "verify v2", due: never, view: "expired hold"},
-			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 54150 * ms, view: "expired"},
-			{at: 54100 * ms, in: ask{}, want: "fetch", due: never, view: "expired"},
-			{in: got(static("v2")), due: 54400 * ms, view: "expired"},
-			{at: 54400 * ms, in: tick{}, want: "fetch fresh", due: never, view: "expired"},
-			{in: got(static("v2")), want: "verify v2", due: never, view: "expired"},
+			{in: fails(rekey.VerifyLacking), want: "retire v2", due: 54150 * ms, view: "expired hold"},
+			{at: 54100 * ms, in: ask{}, want: "fetch", due: never, view: "expired hold"},
+			{in: got(static("v2")), due: 54400 * ms, view: "expired hold"},
+			{at: 54400 * ms, in: tick{}, want: "fetch fresh", due: never, view: "expired hold"},
+			{in: got(static("v2")), want: "verify v2", due: never, view: "expired hold"},
 			{in: works(), want: "publish 2:v2", due: 84400 * ms, view: "serving"},
 		}},
 		{"at its end, a refused password makes the alternates worth a question", leased("v1", 0), alternating, []step{
@@ -377,9 +377,9 @@ func TestMachineClockJumps(t *testing.T) {
 		}},
 		{"forward and back: an end that has not come is taken back", leased("v1", 0), 0, []step{
 			{at: time.Hour, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
-			{in: failed(), due: time.Hour + 150*ms, view: "expired"},
-			{at: 10 * sec, in: tick{}, due: 10*sec + 150*ms, view: "expired"},
-			{at: 10*sec + 150*ms, in: tick{}, want: "fetch fresh", due: never, view: "expired"},
+			{in: failed(), due: time.Hour + 150*ms, view: "expired hold"},
+			{at: 10 * sec, in: tick{}, due: 10*sec + 150*ms, view: "expired hold"},
+			{at: 10*sec + 150*ms, in: tick{}, want: "fetch fresh", due: never, view: "expired hold"},
 			{in: got(leased("v1", 0)), want: "extend 1:v1", due: 40 * sec, view: "serving"},
 		}},
 	})

@@ -126,8 +126,8 @@ func TestMachineRefusedPassword(t *testing.T) {
 			{in: failed(), due: 54050 * ms, view: "refused hold"},
 			{at: 54 * sec, in: tick{}, want: "expire 1:v1, fetch fresh", due: never, view: "expired hold"},
 			{in: failed(), want: "verify v1", due: never, view: "expired hold"},
-			{in: works(), want: "extend 1:v1, expire 1:v1", due: 55 * sec, view: "expired"},
-			{at: 55 * sec, in: tick{}, want: "fetch fresh", due: never, view: "expired"},
+			{in: works(), want: "extend 1:v1, expire 1:v1", due: 55 * sec, view: "expired hold"},
+			{at: 55 * sec, in: tick{}, want: "fetch fresh", due: never, view: "expired hold"},
 		}},
 	})
 }

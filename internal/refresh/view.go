@@ -30,9 +30,10 @@ type View struct {
 	// Changed is closed when this snapshot is no longer the newest.
 	Changed <-chan struct{}
 
-	hold     bool   // a caller who needs a login had better wait
-	startErr error  // there will be no first login without a change of configuration
-	rounds   uint64 // refreshes that came to an end, the last of them with roundErr
+	hold     bool      // a caller who needs a login had better wait
+	endedAt  time.Time // since when it is Expired
+	startErr error     // there will be no first login without a change of configuration
+	rounds   uint64    // refreshes that came to an end, the last of them with roundErr
 	roundErr error
 	changed  chan struct{}
 }
@@ -102,7 +103,7 @@ func viewOf(m *machine, closed bool, breaker string) *View {
 	v := &View{
 		Current: m.current, Expired: m.expired, NextRefresh: m.due, RefreshDue: m.refreshDue(),
 		Failures: m.failures, LastErr: m.lastErr, Closed: closed, Breaker: breaker,
-		hold: m.holds(), startErr: m.startErr, rounds: m.rounds, roundErr: m.roundErr,
+		hold: m.holds(), endedAt: m.endedAt, startErr: m.startErr, rounds: m.rounds, roundErr: m.roundErr,
 		changed: make(chan struct{}),
 	}
 	v.Changed = v.changed
@@ -118,12 +119,18 @@ func (m *machine) holds() bool {
 	case m.current == nil:
 		return m.startErr == nil
 	case m.expired:
-		return m.trying
+		return true // for a while
 	case m.trouble != nil:
 		return m.trouble.hold
 	default:
 		return false
 	}
+}
+
+// holds reports whether a caller had better wait. When a login has ended that is so for as long as he would wait at the
+// most: the store may be back at any moment. In an outage that goes on, callers are told at once.
+func (v *View) holds(maxHold time.Duration) bool {
+	return v.hold && (!v.Expired || time.Since(v.endedAt) < maxHold)
 }
 
 // Usable reports whether a connection can be made with the login in use.
