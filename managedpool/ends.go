@@ -64,7 +64,7 @@ func (e *ends) closeEnded() time.Time {
 		deadline := e.pool.sessions.deadlineOf(g, e.pool.options.DrainTimeout)
 		switch {
 		case deadline.IsZero() || !e.mayEnd(g):
-		case now.Before(deadline.Round(0)) && !g.ended.Load():
+		case now.Before(deadline.Round(0)) && !g.Ended.Load():
 			if next.IsZero() || deadline.Before(next) {
 				next = deadline
 			}
@@ -78,14 +78,14 @@ func (e *ends) closeEnded() time.Time {
 // mayEnd reports whether the end of g is not the engine's to call: that of the login in use is, while it is
 // refreshed.
 func (e *ends) mayEnd(g *generation) bool {
-	return g != e.pool.current() || g.ended.Load() || e.pool.closing.begun.Load()
+	return g != e.pool.current() || g.Ended.Load() || e.pool.closing.begun.Load()
 }
 
 // closeAll closes every connection of g: the idle ones first, then, cancelled, those in use. A hijacked
 // connection is closed as well: its credential has ended.
 func (e *ends) closeAll(g *generation) {
 	if g != e.pool.current() || e.pool.closing.begun.Load() { // else the engine has said so, and may take it back
-		g.ended.Store(true)
+		g.Ended.Store(true)
 		e.pool.sessions.look()
 	}
 	e.pool.closeIdle(func(s *session) bool { return s.generation.Load() == g })
@@ -111,7 +111,7 @@ func (e *ends) dropLeaving() bool {
 	if !e.pool.sessions.anyLeaves() {
 		return false
 	}
-	e.pool.closeIdle(func(s *session) bool { return s.generation.Load().leaves() })
+	e.pool.closeIdle(func(s *session) bool { return s.generation.Load().Leaves() })
 	e.pool.handover.Kick()
 	return true
 }
@@ -121,21 +121,21 @@ func (e *ends) dropLeaving() bool {
 // It reports whether there is a new one of the former, and when to look next.
 func (e *ends) lookAtAge() (turned bool, next time.Time) {
 	for _, d := range e.pool.sessions.draining() {
-		g, age, patience := d.generation, time.Since(d.superseded), e.patience(d)
+		g, age, patience := d.Generation, time.Since(d.Superseded), e.patience(d)
 		switch {
-		case g.late.Load() && (age < warnAfter || g.warned):
-		case g.late.Load():
+		case g.Late.Load() && (age < warnAfter || g.warned):
+		case g.Late.Load():
 			g.warned = true
 			e.pool.reports.inUse(d)
 		case age < patience:
-			next = earlier(next, d.superseded.Add(patience))
+			next = earlier(next, d.Superseded.Add(patience))
 		default:
-			g.late.Store(true)
+			g.Late.Store(true)
 			e.pool.sessions.look()
 			turned = true
 		}
-		if g.late.Load() && !g.warned {
-			next = earlier(next, d.superseded.Add(warnAfter))
+		if g.Late.Load() && !g.warned {
+			next = earlier(next, d.Superseded.Add(warnAfter))
 		}
 	}
 	return turned, next
@@ -143,10 +143,10 @@ func (e *ends) lookAtAge() (turned bool, next time.Time) {
 
 // patience is how long a hand-over may keep its pace. Half of the time to the old login's end is left for connections to
 // come home: those that are in use then are cut off.
-func (e *ends) patience(d drainState) time.Duration {
+func (e *ends) patience(d drain) time.Duration {
 	patience := patienceBase + time.Duration(e.pool.limit())*patiencePerConn
-	if deadline := e.pool.sessions.deadlineOf(d.generation, e.pool.options.DrainTimeout); !deadline.IsZero() {
-		patience = min(patience, deadline.Sub(d.superseded)/2)
+	if deadline := e.pool.sessions.deadlineOf(d.Generation, e.pool.options.DrainTimeout); !deadline.IsZero() {
+		patience = min(patience, deadline.Sub(d.Superseded)/2)
 	}
 	return patience
 }

@@ -112,7 +112,7 @@ func (h *handover) takeSpare(b *backing, connect *placeless) *standby.Session {
 		return nil
 	}
 	s := ready.Attached.(*session)
-	if g := s.generation.Load(); !fresh || g != h.pool.current() || g.useless() {
+	if g := s.generation.Load(); !fresh || g != h.pool.current() || g.Useless() {
 		ready.Close()
 		return nil
 	}

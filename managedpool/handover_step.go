@@ -220,7 +220,7 @@ func (h *handover) logInSpare() error {
 func (h *handover) refused(g *generation, err error) {
 	refused := loginError(g.credential.Version, err)
 	if distrusts(refused.SQLState) && g == h.pool.current() {
-		h.pool.engine.Refused(g.snapshot.Load(), refused)
+		h.pool.engine.Refused(g.Snapshot.Load(), refused)
 	}
 }
 
@@ -257,7 +257,7 @@ func (h *handover) absorb() {
 // there is none.
 func (h *handover) letOneGo() *session {
 	for _, old := range h.pool.sessions.draining() {
-		if gone := h.pool.closeOneIdle(func(s *session) bool { return s.generation.Load() == old.generation }); gone != nil {
+		if gone := h.pool.closeOneIdle(func(s *session) bool { return s.generation.Load() == old.Generation }); gone != nil {
 			return gone
 		}
 	}

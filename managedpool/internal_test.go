@@ -237,7 +237,7 @@ func TestStaleBeforePrepareConn(t *testing.T) {
 	if err := p.Ping(t.Context()); err != nil || seen.Load() != 1 {
 		t.Fatalf("PrepareConn ran %d times, error %v", seen.Load(), err)
 	}
-	p.current().dead.Store(true)
+	p.current().Dead.Store(true)
 	p.sessions.look()
 	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -432,7 +432,7 @@ func TestWarnsOfConnectionsInUse(t *testing.T) {
 	}
 	old := sessionOf(held.Conn()).generation.Load()
 	p.sessions.mu.Lock()
-	old.superseded = old.superseded.Add(-2 * warnAfter)
+	old.Superseded = old.Superseded.Add(-2 * warnAfter)
 	p.sessions.mu.Unlock()
 	p.ends.Kick()
 	envtest.Eventually(t, 5*time.Second, func() bool { return warnings.Load() > 0 }, "a warning")

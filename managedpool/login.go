@@ -41,7 +41,7 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 		if g.backing != b {
 			return nil, errMoved // the login is for another pgxpool, with another configuration perhaps
 		}
-		if g.useless() || !place.take() { // the engine is about to hear of the former
+		if g.Useless() || !place.take() { // the engine is about to hear of the former
 			select {
 			case <-time.After(placePause):
 				continue
@@ -66,7 +66,7 @@ func (p *Pool) nextSession(ctx context.Context, b *backing, config *pgconn.Confi
 			return nil, withoutAddress(refused.Err)
 		}
 		if p.current() == g {
-			p.engine.Refused(g.snapshot.Load(), refused)
+			p.engine.Refused(g.Snapshot.Load(), refused)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func (p *Pool) outlived(g *generation, made *standby.Session) bool {
 	if made != nil {
 		g = made.Attached.(*session).generation.Load()
 	}
-	return g != p.current() || g.useless()
+	return g != p.current() || g.Useless()
 }
 
 // discard closes a session that nobody adopts, if there is one, and waits until its place is free.

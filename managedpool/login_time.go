@@ -24,5 +24,5 @@ func LoginOf(conn *pgx.Conn) (generation uint64, began time.Time, took time.Dura
 	if s == nil {
 		return 0, time.Time{}, 0
 	}
-	return s.generation.Load().id(), s.login.began, s.login.took
+	return s.generation.Load().ID(), s.login.began, s.login.took
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey"
-	"github.com/rekeyhq/rekey/internal/handedover"
+	"github.com/rekeyhq/rekey/internal/lineage"
 	"github.com/rekeyhq/rekey/internal/socket"
 )
 
@@ -22,9 +22,7 @@ type registry struct {
 	onEnd func(*session) // called without the lock when a session has ended
 
 	mu       sync.Mutex // guards the fields below, and those that generation says
-	current  *generation
-	log      handedover.Log
-	old      []*generation // superseded and not yet drained, oldest first
+	book     lineage.Book[*generation]
 	sessions map[*session]struct{}
 	suspects int
 	outdated int
@@ -47,13 +45,8 @@ func (r *registry) begin(g *generation) *session {
 	for g.heir != nil {
 		g = g.heir
 	}
-	if g.drained { // told to be gone while this login was about to begin: it is waited for once more
-		g.drained = false
-		r.old = append([]*generation{g}, r.old...)
-	}
 	s.generation.Store(g)
-	g.conns++
-	g.empty = false
+	r.book.Begin(g)
 	r.sessions[s] = struct{}{}
 	r.weigh()
 	return s
@@ -72,7 +65,7 @@ func (r *registry) end(s *session) {
 	_, known := r.sessions[s]
 	if known {
 		delete(r.sessions, s)
-		s.generation.Load().conns--
+		s.generation.Load().End()
 		if s.suspect.Swap(false) {
 			r.suspects--
 		}
@@ -93,47 +86,28 @@ func (r *registry) end(s *session) {
 func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.current != nil {
-		r.current.superseded = now
-		r.old = append(r.old, r.current)
-	}
-	r.current = next
+	r.book.Supersede(next, now)
 	if takeOver {
-		for _, g := range r.old {
-			if g.backing == next.backing && g.sameLogin(next) && !g.useless() {
+		for _, g := range r.book.Old {
+			if g.backing == next.backing && g.sameLogin(next) && !g.Useless() {
 				r.inherit(g, next)
 			}
 		}
 	}
-	for _, g := range r.old {
-		g.empty = g.empty || g.conns == 0 && g.superseded.Equal(now) || g.heir == next
-	}
-	r.log.Publish(next.id(), next.credential.Version, r.left(), now)
+	r.book.Announce(next.credential.Version, now)
 	r.weigh()
-}
-
-// left counts the sessions of earlier generations, those of the time before the first credential left out. It is called
-// under the lock.
-func (r *registry) left() (conns int) {
-	for _, g := range r.old {
-		if g.snapshot.Load() != nil {
-			conns += g.conns
-		}
-	}
-	return conns
 }
 
 // takeNews returns the hand-overs that have begun or ended and were not returned before.
 func (r *registry) takeNews() []rekey.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.log.Take()
+	return r.book.Log.Take()
 }
 
 func (r *registry) inherit(from, to *generation) {
 	from.heir = to
-	to.conns += from.conns
-	from.conns = 0
+	to.Inherit(&from.Life)
 	for s := range r.sessions {
 		if s.generation.Load() == from {
 			s.generation.Store(to)
@@ -143,10 +117,7 @@ func (r *registry) inherit(from, to *generation) {
 
 // weigh decides whether acquire and release must look closer. It is called under the lock.
 func (r *registry) weigh() {
-	unusual := r.suspects > 0 || r.outdated > 0 || r.errands > 0 || r.current != nil && r.current.useless()
-	for _, g := range r.old {
-		unusual = unusual || g.conns > 0
-	}
+	unusual := r.suspects > 0 || r.outdated > 0 || r.errands > 0 || r.book.Unusual()
 	if unusual {
 		r.attention.Store(1)
 	} else {
@@ -217,26 +188,10 @@ func (r *registry) cleared(s *session) bool {
 }
 
 // takeDrained returns the superseded generations that have no session left and were not returned before.
-func (r *registry) takeDrained() []drainState {
+func (r *registry) takeDrained() []drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var drained []drainState
-	rest := r.old[:0:0]
-	for _, g := range r.old {
-		if g.conns == 0 {
-			if g.drained = true; !g.told {
-				drained = append(drained, drainStateOf(g))
-			}
-			g.told = true
-		} else {
-			rest = append(rest, g)
-		}
-	}
-	r.old = rest
-	if len(rest) == 0 {
-		r.log.Drained(time.Now())
-	}
-	return drained
+	return r.book.TakeDrained(time.Now())
 }
 
 // connections counts the sessions of the generation in use, if that is the one with this number: a snapshot of the
@@ -244,59 +199,27 @@ func (r *registry) takeDrained() []drainState {
 func (r *registry) connections(id uint64) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.current == nil || r.current.id() != id {
-		return 0
-	}
-	return r.current.conns
+	return r.book.Connections(id)
 }
 
 // draining describes the superseded generations that still have sessions.
-func (r *registry) draining() []drainState {
+func (r *registry) draining() []drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []drainState
-	for _, g := range r.old {
-		if g.conns > 0 {
-			out = append(out, drainStateOf(g))
-		}
-	}
-	return out
-}
-
-// drainState is one superseded generation at one moment.
-type drainState struct {
-	generation *generation
-	conns      int
-	cancelled  int
-	superseded time.Time
-	empty      bool
-}
-
-// drainStateOf is called under the lock.
-func drainStateOf(g *generation) drainState {
-	return drainState{generation: g, conns: g.conns, cancelled: g.cancelled, superseded: g.superseded, empty: g.empty}
+	return r.book.Draining()
 }
 
 // withSessions returns every adopted generation that has sessions, oldest first.
 func (r *registry) withSessions() []*generation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []*generation
-	for _, g := range r.old {
-		if g.conns > 0 {
-			out = append(out, g)
-		}
-	}
-	if r.current != nil && r.current.conns > 0 {
-		out = append(out, r.current)
-	}
-	return out
+	return r.book.WithSessions()
 }
 
 // anyLeaves reports whether a generation with sessions cannot wait for its turn.
 func (r *registry) anyLeaves() bool {
 	for _, g := range r.withSessions() {
-		if g.leaves() {
+		if g.Leaves() {
 			return true
 		}
 	}
@@ -313,7 +236,7 @@ func (r *registry) count() (old, all int) {
 			continue
 		}
 		all++
-		if s.generation.Load() != r.current {
+		if s.generation.Load() != r.book.Current {
 			old++
 		}
 	}
@@ -329,7 +252,7 @@ func (r *registry) usable() (usable, all int) {
 			continue
 		}
 		all++ // pgxpool counts those that leave for a moment longer
-		if !s.leaving.Load() && !s.outdated.Load() && !s.generation.Load().useless() {
+		if !s.leaving.Load() && !s.outdated.Load() && !s.generation.Load().Useless() {
 			usable++
 		}
 	}
@@ -371,7 +294,7 @@ func (r *registry) stop() {
 func (r *registry) deadlineOf(g *generation, drainTimeout time.Duration) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return g.deadline(drainTimeout)
+	return g.Deadline(drainTimeout)
 }
 
 // of returns the sessions of matching generations that have a socket, logged in or not.
@@ -432,7 +355,7 @@ func (r *registry) has(b *backing) bool {
 func (r *registry) countCancelled(g *generation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g.cancelled++
+	g.Cancel()
 }
 
 // len returns how many sessions there are.

@@ -42,12 +42,12 @@ func (r *reports) revoked(g *generation, err *rekey.VerifyError) {
 }
 
 // inUse warns of connections that do not come home.
-func (r *reports) inUse(d drainState) {
+func (r *reports) inUse(d drain) {
 	r.mu.Lock()
 	r.warnings = append(r.warnings, rekey.WarningEvent{
 		Field: "DrainTimeout",
 		Message: fmt.Sprintf("does not end the hand-over: %d connections of generation %d are still in use or hijacked, %v after "+
-			"another login took its place; they stop working when its issuer ends it", d.conns, d.generation.id(), warnAfter),
+			"another login took its place; they stop working when its issuer ends it", d.Conns, d.Generation.ID(), warnAfter),
 	})
 	r.mu.Unlock()
 	r.Kick()
@@ -75,17 +75,17 @@ func (r *reports) deliver() {
 	}
 	for _, d := range revoked {
 		if d.generation == r.pool.current() {
-			r.pool.engine.Revoked(d.generation.snapshot.Load(), d.err)
+			r.pool.engine.Revoked(d.generation.Snapshot.Load(), d.err)
 		}
 	}
 	r.tellHandOvers()
 	for _, d := range r.pool.sessions.takeDrained() {
-		switch g := d.generation.snapshot.Load(); {
+		switch g := d.Generation.Snapshot.Load(); {
 		case g == nil:
-		case d.empty:
+		case d.Empty:
 			r.pool.engine.Emptied(g)
 		default:
-			r.pool.engine.Drained(g, d.cancelled, time.Since(d.superseded))
+			r.pool.engine.Drained(g, d.Cancelled, time.Since(d.Superseded))
 		}
 	}
 	r.tellHandOvers()

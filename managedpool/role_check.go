@@ -24,17 +24,17 @@ const (
 // the suspicion; else it is a reason to ask the source, while its sessions may go on. Where the turn is another's the suspicion stays, for the next time that the connection comes home.
 func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 	g := s.generation.Load()
-	if g.useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' {
+	if g.Useless() || conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' {
 		return
 	}
 	if !p.roleCheck.Begin(context.Background()) {
-		if !g.useless() {
+		if !g.Useless() {
 			p.sessions.suspected(s)
 		}
 		return
 	}
 	defer p.roleCheck.End()
-	if g.useless() {
+	if g.Useless() {
 		return
 	}
 	denied := s.denied.Swap(false)
@@ -56,7 +56,7 @@ func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 
 // revoked keeps callers from the connections of g, and has the engine look for another login.
 func (p *Pool) revoked(g *generation, err *rekey.VerifyError) {
-	if g.dead.Swap(true) {
+	if g.Dead.Swap(true) {
 		return // which is told already
 	}
 	p.sessions.look()

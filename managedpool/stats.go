@@ -51,5 +51,5 @@ func GenerationOf(conn *pgx.Conn) uint64 {
 	if s == nil {
 		return 0
 	}
-	return s.generation.Load().id()
+	return s.generation.Load().ID()
 }

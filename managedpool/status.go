@@ -9,8 +9,8 @@ func (p *Pool) Status() Status {
 	s.Usable = p.usable()
 	for _, d := range p.sessions.draining() {
 		s.Draining = append(s.Draining, rekey.GenerationStatus{
-			Generation: d.generation.id(), Version: d.generation.credential.Version,
-			NotAfter: d.generation.notAfter(), Connections: d.conns,
+			Generation: d.Generation.ID(), Version: d.Generation.credential.Version,
+			NotAfter: d.Generation.NotAfter(), Connections: d.Conns,
 		})
 	}
 	return s

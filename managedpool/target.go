@@ -20,9 +20,9 @@ type target struct{ *Pool }
 func (p target) Publish(g *refresh.Generation) {
 	next, first := p.adopted(g)
 	if before := p.current(); before.disabled.Load() {
-		before.late.Store(true)
+		before.Late.Store(true)
 	}
-	next.snapshot.Store(g)
+	next.Snapshot.Store(g)
 	takeOver := !p.options.ReplaceSameLogin
 	moved := p.swap(next)
 	p.sessions.publish(next, takeOver, time.Now())
@@ -66,16 +66,16 @@ func (p target) adopted(g *refresh.Generation) (*generation, *standby.Session) {
 // Extend takes over the times of a renewed lease; the login is the same, and works.
 func (p target) Extend(g *refresh.Generation) {
 	current := p.current()
-	current.snapshot.Store(g)
-	current.ended.Store(false)
-	current.dead.Store(false)
+	current.Snapshot.Store(g)
+	current.Ended.Store(false)
+	current.Dead.Store(false)
 	p.sessions.look()
 	p.kick()
 }
 
 // Expire ends everything that was made with g.
 func (p target) Expire(*refresh.Generation) {
-	p.current().ended.Store(true)
+	p.current().Ended.Store(true)
 	p.sessions.look()
 	p.kick()
 }
@@ -86,7 +86,7 @@ func (p target) Distrust(_ *refresh.Generation, revoked bool) {
 	if !revoked {
 		return
 	}
-	p.current().dead.Store(true)
+	p.current().Dead.Store(true)
 	p.sessions.look()
 	p.kick()
 }

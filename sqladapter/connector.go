@@ -118,7 +118,7 @@ func (a *adapter) connect(ctx context.Context) (*Session, error) {
 		if _, err := a.engine.Login(hold); err != nil {
 			return nil, err
 		}
-		if a.current().useless() || !a.places.tryPool() { // the engine is about to hear of the former
+		if a.current().Useless() || !a.places.tryPool() { // the engine is about to hear of the former
 			if err := a.awaitPlace(hold); err != nil {
 				return nil, err
 			}
@@ -161,7 +161,7 @@ func (a *adapter) outlived(g *generation, s *Session) bool {
 	if s != nil {
 		g = s.generation.Load()
 	}
-	return g != a.current() || g.useless()
+	return g != a.current() || g.Useless()
 }
 
 // discard closes a session that nobody has got, if there is one, and waits until its place is free.
@@ -174,7 +174,7 @@ func (a *adapter) discard(s *Session) {
 
 // refused reports a login that the server refused to the engine.
 func (a *adapter) refused(g *generation, err *rekey.VerifyError) {
-	if snapshot := g.snapshot.Load(); snapshot != nil && g == a.current() {
+	if snapshot := g.Snapshot.Load(); snapshot != nil && g == a.current() {
 		a.engine.Refused(snapshot, err)
 	}
 }

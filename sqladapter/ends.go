@@ -81,15 +81,15 @@ func (e *ends) watchReturning(cuts bool, looks int) (stop func()) {
 	if looks > 0 {
 		wait = maxReturnPause
 	}
-	leaves := func(s *Session) bool { return s.generation.Load().leaves() }
+	leaves := func(s *Session) bool { return s.generation.Load().Leaves() }
 	switch size := e.adapter.config.MaxOpenConns; {
 	case cuts:
 		stop = e.adapter.closeReturning(e.Ctx, manyTurns*size, wait, leaves)
 		e.Pause(queueTime)
 		return stop
-	case e.adapter.sessions.any((*generation).useless):
+	case e.adapter.sessions.any((*generation).Useless):
 		return e.adapter.closeReturning(e.Ctx, manyTurns*size, wait, leaves)
-	case e.adapter.sessions.any((*generation).leaves):
+	case e.adapter.sessions.any((*generation).Leaves):
 		return e.adapter.closeReturning(e.Ctx, size, wait, leaves)
 	}
 	return func() {}
@@ -100,10 +100,10 @@ func (e *ends) watchReturning(cuts bool, looks int) (stop func()) {
 func (e *ends) due() (due []*generation, next time.Time) {
 	now := time.Now()
 	for _, g := range e.adapter.sessions.endings(e.adapter.config.DrainTimeout) {
-		mine := !g.inUse || g.generation.ended.Load() || e.adapter.closing.begun.Load() // else the engine's to call
+		mine := !g.inUse || g.generation.Ended.Load() || e.adapter.closing.begun.Load() // else the engine's to call
 		switch {
 		case g.deadline.IsZero() || !mine:
-		case now.Before(g.deadline.Round(0)) && !g.generation.ended.Load():
+		case now.Before(g.deadline.Round(0)) && !g.generation.Ended.Load():
 			next = earlier(next, g.deadline)
 		default:
 			due = append(due, g.generation)
@@ -115,7 +115,7 @@ func (e *ends) due() (due []*generation, next time.Time) {
 // closeAll closes every connection of g: the idle ones first, then, cancelled, those in use.
 func (e *ends) closeAll(g *generation) {
 	if g != e.adapter.current() || e.adapter.closing.begun.Load() { // else the engine has said so, and may take it back
-		g.ended.Store(true)
+		g.Ended.Store(true)
 		e.adapter.sessions.look()
 	}
 	e.adapter.closeIdle(func(s *Session) bool { return s.generation.Load() == g })
@@ -126,10 +126,10 @@ func (e *ends) closeAll(g *generation) {
 // dropLeaving closes every idle connection that cannot wait for its turn, and reports whether somebody has to look again: a
 // second time for what was on its way home the first time, and for as long as there are any where they are not turned away.
 func (e *ends) dropLeaving(looks int) (again bool) {
-	if !e.adapter.sessions.any((*generation).leaves) || looks > 1 && !e.adapter.config.Driver.native() {
+	if !e.adapter.sessions.any((*generation).Leaves) || looks > 1 && !e.adapter.config.Driver.native() {
 		return false
 	}
-	if e.adapter.closeIdle(func(s *Session) bool { return s.generation.Load().leaves() }) > 0 || looks == 0 {
+	if e.adapter.closeIdle(func(s *Session) bool { return s.generation.Load().Leaves() }) > 0 || looks == 0 {
 		e.adapter.handover.Kick()
 	}
 	return true
@@ -139,21 +139,21 @@ func (e *ends) dropLeaving(looks int) (again bool) {
 // those that take very long it warns. It reports whether there is a new one of the former, and when to look next.
 func (e *ends) lookAtAge() (turned bool, next time.Time) {
 	for _, d := range e.adapter.sessions.draining() {
-		g, age, patience := d.generation, time.Since(d.superseded), e.patience(d)
+		g, age, patience := d.Generation, time.Since(d.Superseded), e.patience(d)
 		switch {
-		case g.late.Load() && (age < warnAfter || g.warned):
-		case g.late.Load():
+		case g.Late.Load() && (age < warnAfter || g.warned):
+		case g.Late.Load():
 			g.warned = true
 			e.adapter.reports.inUse(d)
 		case age < patience:
-			next = earlier(next, d.superseded.Add(patience))
+			next = earlier(next, d.Superseded.Add(patience))
 		default:
-			g.late.Store(true)
+			g.Late.Store(true)
 			e.adapter.sessions.look()
 			turned = true
 		}
-		if g.late.Load() && !g.warned {
-			next = earlier(next, d.superseded.Add(warnAfter))
+		if g.Late.Load() && !g.warned {
+			next = earlier(next, d.Superseded.Add(warnAfter))
 		}
 	}
 	return turned, next
@@ -161,10 +161,10 @@ func (e *ends) lookAtAge() (turned bool, next time.Time) {
 
 // patience is how long a hand-over may keep its pace. Half of the time to the old login's end is left for connections to
 // come home: those that are in use then are cut off.
-func (e *ends) patience(d drainState) time.Duration {
+func (e *ends) patience(d drain) time.Duration {
 	patience := patienceBase + time.Duration(e.adapter.config.MaxOpenConns)*patiencePerConn
-	if deadline := e.adapter.sessions.deadlineOf(d.generation, e.adapter.config.DrainTimeout); !deadline.IsZero() {
-		patience = min(patience, deadline.Sub(d.superseded)/2)
+	if deadline := e.adapter.sessions.deadlineOf(d.Generation, e.adapter.config.DrainTimeout); !deadline.IsZero() {
+		patience = min(patience, deadline.Sub(d.Superseded)/2)
 	}
 	return patience
 }

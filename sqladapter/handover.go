@@ -178,7 +178,7 @@ func (h *handover) letNextGo() *Session {
 // watchReturning waits for an old connection that cannot be turned away when it comes home, where ends does not do so.
 func (h *handover) watchReturning() (stop func()) {
 	for _, d := range h.adapter.sessions.draining() {
-		if !d.generation.leaves() {
+		if !d.Generation.Leaves() {
 			return h.adapter.closeReturning(h.Ctx, h.adapter.config.MaxOpenConns, returnPause, h.mayGo)
 		}
 	}
@@ -256,7 +256,7 @@ func (h *handover) takeSpare() *Session {
 	if s == nil {
 		return nil
 	}
-	if g := s.generation.Load(); !fresh || g != h.adapter.current() || g.useless() {
+	if g := s.generation.Load(); !fresh || g != h.adapter.current() || g.Useless() {
 		go h.adapter.discard(s) // a moment's work, which a caller need not wait for
 		return nil
 	}

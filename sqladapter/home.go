@@ -46,7 +46,7 @@ func (h home) Failed(err error) { h.session.Failed(err) }
 
 // goes reports whether a connection that comes home is to be closed.
 func (a *adapter) goes(s *Session) bool {
-	return a.closing.begun.Load() || a.useless(context.Background(), s) || s.generation.Load().leaves() || a.handover.mayGo(s) ||
+	return a.closing.begun.Load() || a.useless(context.Background(), s) || s.generation.Load().Leaves() || a.handover.mayGo(s) ||
 		a.makesRoom.use(s)
 }
 
@@ -56,7 +56,7 @@ func (a *adapter) useless(ctx context.Context, s *Session) bool {
 	if a.sessions.cleared(s) {
 		a.checkRole(ctx, s)
 	}
-	return s.leaving.Load() || s.generation.Load().useless()
+	return s.leaving.Load() || s.generation.Load().Useless()
 }
 
 // roleCheckTimeout bounds the round trip of a check.
@@ -67,17 +67,17 @@ const roleCheckTimeout = time.Second
 // for the next time.
 func (a *adapter) checkRole(ctx context.Context, s *Session) {
 	g := s.generation.Load()
-	if a.config.Driver.RoleGone == nil || g.useless() {
+	if a.config.Driver.RoleGone == nil || g.Useless() {
 		return
 	}
 	if !a.checks.Begin(ctx) {
-		if !g.useless() {
+		if !g.Useless() {
 			a.sessions.suspected(s)
 		}
 		return
 	}
 	defer a.checks.End()
-	if g.useless() {
+	if g.Useless() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roleCheckTimeout)
@@ -97,7 +97,7 @@ func (a *adapter) checkRole(ctx context.Context, s *Session) {
 
 // revoked keeps callers from the connections of g, and has the engine look for another login.
 func (a *adapter) revoked(g *generation, err *rekey.VerifyError) {
-	if g.dead.Swap(true) {
+	if g.Dead.Swap(true) {
 		return // which is told already
 	}
 	a.sessions.look()

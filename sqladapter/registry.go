@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey"
-	"github.com/rekeyhq/rekey/internal/handedover"
+	"github.com/rekeyhq/rekey/internal/lineage"
 	"github.com/rekeyhq/rekey/internal/socket"
 )
 
@@ -20,11 +20,9 @@ type registry struct {
 	onEnd  func() // called without the lock when a session has ended
 
 	mu       sync.Mutex // guards the fields below, and those that generation and Session say
-	current  *generation
-	old      []*generation // superseded and not yet drained, oldest first
+	book     lineage.Book[*generation]
 	sessions map[*Session]struct{}
 	suspects int
-	log      handedover.Log
 	closed   bool // nothing comes home any more
 }
 
@@ -40,12 +38,8 @@ func (r *registry) begin(a *adapter, g *generation, kind place) *Session {
 	for g.heir != nil {
 		g = g.heir
 	}
-	if g.drained { // told to be gone while this login was about to begin: it is waited for once more
-		g.drained, g.empty = false, false
-		r.old = append([]*generation{g}, r.old...)
-	}
 	s.generation.Store(g)
-	g.conns++
+	r.book.Begin(g)
 	r.sessions[s] = struct{}{}
 	r.weigh()
 	return s
@@ -57,7 +51,7 @@ func (r *registry) end(s *Session) {
 	_, known := r.sessions[s]
 	if known {
 		delete(r.sessions, s)
-		s.generation.Load().conns--
+		s.generation.Load().End()
 		if s.suspect.Swap(false) {
 			r.suspects--
 		}
@@ -90,44 +84,28 @@ func (r *registry) adopt(s *Session) bool {
 func (r *registry) publish(next *generation, takeOver bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.current != nil {
-		r.current.superseded = now
-		r.old = append(r.old, r.current)
-	}
-	r.current = next
+	r.book.Supersede(next, now)
 	if takeOver {
-		for _, g := range r.old {
-			if g.sameLogin(next) && !g.useless() {
+		for _, g := range r.book.Old {
+			if g.sameLogin(next) && !g.Useless() {
 				r.inherit(g, next)
 			}
 		}
 	}
-	for _, g := range r.old {
-		g.empty = g.empty || g.conns == 0 && g.superseded.Equal(now) || g.heir == next
-	}
-	r.log.Publish(next.id(), next.credential.Version, r.left(), now)
+	r.book.Announce(next.credential.Version, now)
 	r.weigh()
-}
-
-// left counts the sessions of earlier generations. It is called under the lock.
-func (r *registry) left() (conns int) {
-	for _, g := range r.old {
-		conns += g.conns
-	}
-	return conns
 }
 
 // takeNews returns the hand-overs that have begun or ended and were not returned before.
 func (r *registry) takeNews() []rekey.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.log.Take()
+	return r.book.Log.Take()
 }
 
 func (r *registry) inherit(from, to *generation) {
 	from.heir = to
-	to.conns += from.conns
-	from.conns = 0
+	to.Inherit(&from.Life)
 	for s := range r.sessions {
 		if s.generation.Load() == from {
 			s.generation.Store(to)
@@ -137,10 +115,7 @@ func (r *registry) inherit(from, to *generation) {
 
 // weigh decides whether connections must be looked at. It is called under the lock.
 func (r *registry) weigh() {
-	unusual := r.closed || r.suspects > 0 || r.current != nil && r.current.useless()
-	for _, g := range r.old {
-		unusual = unusual || g.conns > 0
-	}
+	unusual := r.closed || r.suspects > 0 || r.book.Unusual()
 	if unusual {
 		r.attention.Store(1)
 	} else {
@@ -191,41 +166,11 @@ func (r *registry) cleared(s *Session) bool {
 	return true
 }
 
-// drainState is one superseded generation at one moment.
-type drainState struct {
-	generation *generation
-	conns      int
-	cancelled  int
-	superseded time.Time
-	empty      bool
-}
-
-// drainStateOf is called under the lock.
-func drainStateOf(g *generation) drainState {
-	return drainState{generation: g, conns: g.conns, cancelled: g.cancelled, superseded: g.superseded, empty: g.empty}
-}
-
 // takeDrained returns the superseded generations that have no session left and were not returned before.
-func (r *registry) takeDrained() []drainState {
+func (r *registry) takeDrained() []drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var drained []drainState
-	rest := r.old[:0:0]
-	for _, g := range r.old {
-		if g.conns == 0 {
-			if g.drained = true; !g.told {
-				drained = append(drained, drainStateOf(g))
-			}
-			g.told = true
-		} else {
-			rest = append(rest, g)
-		}
-	}
-	r.old = rest
-	if len(rest) == 0 {
-		r.log.Drained(time.Now())
-	}
-	return drained
+	return r.book.TakeDrained(time.Now())
 }
 
 // connections counts the sessions of the generation in use, if that is the one with this number: a snapshot of the
@@ -233,10 +178,7 @@ func (r *registry) takeDrained() []drainState {
 func (r *registry) connections(id uint64) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.current == nil || r.current.id() != id {
-		return 0
-	}
-	return r.current.conns
+	return r.book.Connections(id)
 }
 
 // usable counts the connections that callers can be given.
@@ -244,7 +186,7 @@ func (r *registry) usable() (usable int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for s := range r.sessions {
-		if s.pooled.Load() && !s.leaving.Load() && !s.generation.Load().useless() {
+		if s.pooled.Load() && !s.leaving.Load() && !s.generation.Load().Useless() {
 			usable++
 		}
 	}
@@ -252,16 +194,10 @@ func (r *registry) usable() (usable int) {
 }
 
 // draining describes the superseded generations that still have sessions, oldest first.
-func (r *registry) draining() []drainState {
+func (r *registry) draining() []drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []drainState
-	for _, g := range r.old {
-		if g.conns > 0 {
-			out = append(out, drainStateOf(g))
-		}
-	}
-	return out
+	return r.book.Draining()
 }
 
 // ending is a generation that has sessions, and when they must be gone; zero: never.
@@ -272,17 +208,11 @@ type ending struct {
 }
 
 // endings describes every adopted generation that has sessions, oldest first.
-func (r *registry) endings(drainTimeout time.Duration) []ending {
+func (r *registry) endings(drainTimeout time.Duration) (out []ending) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []ending
-	for _, g := range r.old {
-		if g.conns > 0 {
-			out = append(out, ending{generation: g, deadline: g.deadline(drainTimeout)})
-		}
-	}
-	if c := r.current; c != nil && c.conns > 0 {
-		out = append(out, ending{c, c.deadline(drainTimeout), true})
+	for _, g := range r.book.WithSessions() {
+		out = append(out, ending{g, g.Deadline(drainTimeout), g == r.book.Current})
 	}
 	return out
 }
@@ -301,7 +231,7 @@ func (r *registry) any(match func(*generation) bool) bool {
 func (r *registry) deadlineOf(g *generation, drainTimeout time.Duration) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return g.deadline(drainTimeout)
+	return g.Deadline(drainTimeout)
 }
 
 // attach gives a session its socket. An attempt on another host replaces the one before.
@@ -368,7 +298,7 @@ func (r *registry) of(g *generation) []*Session {
 func (r *registry) countCancelled(g *generation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g.cancelled++
+	g.Cancel()
 }
 
 // len returns how many sessions there are.

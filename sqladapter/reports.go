@@ -41,12 +41,12 @@ func (r *reports) revoked(g *generation, err *rekey.VerifyError) {
 }
 
 // inUse warns of connections that do not come home.
-func (r *reports) inUse(d drainState) {
+func (r *reports) inUse(d drain) {
 	r.mu.Lock()
 	r.warnings = append(r.warnings, rekey.WarningEvent{
 		Field: "DrainTimeout",
 		Message: fmt.Sprintf("does not end the hand-over: %d connections of generation %d are still in use, %v after "+
-			"another login took its place; they stop working when its issuer ends it", d.conns, d.generation.id(), warnAfter),
+			"another login took its place; they stop working when its issuer ends it", d.Conns, d.Generation.ID(), warnAfter),
 	})
 	r.mu.Unlock()
 	r.Kick()
@@ -63,17 +63,17 @@ func (r *reports) deliver() {
 	}
 	for _, d := range revoked {
 		if d.generation == r.adapter.current() {
-			r.adapter.engine.Revoked(d.generation.snapshot.Load(), d.err)
+			r.adapter.engine.Revoked(d.generation.Snapshot.Load(), d.err)
 		}
 	}
 	r.tellHandOvers()
 	for _, d := range r.adapter.sessions.takeDrained() {
-		switch g := d.generation.snapshot.Load(); {
+		switch g := d.Generation.Snapshot.Load(); {
 		case g == nil:
-		case d.empty:
+		case d.Empty:
 			r.adapter.engine.Emptied(g)
 		default:
-			r.adapter.engine.Drained(g, d.cancelled, time.Since(d.superseded))
+			r.adapter.engine.Drained(g, d.Cancelled, time.Since(d.Superseded))
 		}
 	}
 	r.tellHandOvers()

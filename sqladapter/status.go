@@ -9,8 +9,8 @@ func (a *adapter) status() rekey.Status {
 	s.Usable = a.sessions.usable()
 	for _, d := range a.sessions.draining() {
 		s.Draining = append(s.Draining, rekey.GenerationStatus{
-			Generation: d.generation.id(), Version: d.generation.credential.Version,
-			NotAfter: d.generation.notAfter(), Connections: d.conns,
+			Generation: d.Generation.ID(), Version: d.Generation.credential.Version,
+			NotAfter: d.Generation.NotAfter(), Connections: d.Conns,
 		})
 	}
 	return s

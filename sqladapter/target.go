@@ -13,7 +13,7 @@ type target struct{ *adapter }
 func (a target) Publish(g *refresh.Generation) {
 	v := a.takeVerified() // Verify has just left it
 	next := v.generation
-	next.snapshot.Store(g)
+	next.Snapshot.Store(g)
 	a.mu.Lock()
 	a.cur = next
 	a.mu.Unlock()
@@ -27,16 +27,16 @@ func (a target) Publish(g *refresh.Generation) {
 // Extend takes over the times of a renewed lease; the login is the same, and works.
 func (a target) Extend(g *refresh.Generation) {
 	current := a.current()
-	current.snapshot.Store(g)
-	current.ended.Store(false)
-	current.dead.Store(false)
+	current.Snapshot.Store(g)
+	current.Ended.Store(false)
+	current.Dead.Store(false)
 	a.sessions.look()
 	a.kick()
 }
 
 // Expire ends everything that was made with g.
 func (a target) Expire(*refresh.Generation) {
-	a.current().ended.Store(true)
+	a.current().Ended.Store(true)
 	a.sessions.look()
 	a.kick()
 }
@@ -47,7 +47,7 @@ func (a target) Distrust(_ *refresh.Generation, revoked bool) {
 	if !revoked {
 		return
 	}
-	a.current().dead.Store(true)
+	a.current().Dead.Store(true)
 	a.sessions.look()
 	a.kick()
 }
