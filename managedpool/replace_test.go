@@ -343,7 +343,7 @@ func TestTracerHearsOfAnAcquireOnce(t *testing.T) {
 	}
 	cancel()
 	callers.Wait()
-	if ended := tracer.Ended.Load(); ended != done.Load() || tracer.failed.Load() != 0 {
+	if ended := tracer.ended.Load(); ended != done.Load() || tracer.failed.Load() != 0 {
 		t.Errorf("%d acquires: the tracer heard of %d, %d failed", done.Load(), ended, tracer.failed.Load())
 	}
 }
