@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 )
 
 // ErrClosed is returned by a pool that was closed or shut down. Trying again does not help.
 var ErrClosed = errors.New("rekey: pool is closed")
+
+// ErrCutOff is what whoever uses a connection finds when the pool closes it under him: its credential has ended, DrainTimeout
+// is over, or the pool was shut down. A statement that was under way may have been carried out. It wraps net.ErrClosed. Some
+// drivers show it for the first statement only, or say driver.ErrBadConn instead.
+var ErrCutOff = fmt.Errorf("rekey: connection closed under its user, at the end of its credential, of DrainTimeout or of the pool: %w", net.ErrClosed)
 
 // ErrCredentialExpired is returned when the credential in use has reached its end and no newer one could be
 // had. The error that wraps it says what the last refresh failed of. Trying again helps once the source is

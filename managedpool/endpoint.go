@@ -1,7 +1,6 @@
 package managedpool
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rekeyhq/rekey/internal/pgendpoint"
 	"github.com/rekeyhq/rekey/internal/trust"
 	"github.com/rekeyhq/rekey/source"
 )
@@ -132,31 +132,9 @@ func endpointOf(c source.Credential, config *pgconn.Config, rules []endpointRule
 	return endpoint{}, fmt.Errorf("endpoint %s:%d/%s is not in Options.AllowEndpoints", e.host, e.port, e.database)
 }
 
-// apply points config at the endpoint. The alternatives that sslmode=prefer or allow made for the configured
-// host are kept for the new one; other hosts are dropped: they belong to the configured endpoint.
+// apply points config at the endpoint.
 func (e endpoint) apply(config *pgconn.Config) {
-	if e == (endpoint{}) {
-		return
+	if e != (endpoint{}) {
+		pgendpoint.Redirect(config, e.host, e.port, e.database)
 	}
-	var fallbacks []*pgconn.FallbackConfig
-	for _, f := range config.Fallbacks {
-		if f.Host == config.Host && f.Port == config.Port {
-			fallbacks = append(fallbacks, &pgconn.FallbackConfig{
-				Host: e.host, Port: e.port, TLSConfig: tlsFor(f.TLSConfig, e.host),
-			})
-		}
-	}
-	config.TLSConfig = tlsFor(config.TLSConfig, e.host)
-	config.Fallbacks = fallbacks
-	config.Host, config.Port, config.Database = e.host, e.port, e.database
-}
-
-// tlsFor returns config for another host: the name that is sent, and checked where sslmode says so.
-func tlsFor(config *tls.Config, host string) *tls.Config {
-	if config == nil || config.ServerName == "" {
-		return config
-	}
-	config = config.Clone()
-	config.ServerName = host
-	return config
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/worker"
 )
 
@@ -178,6 +179,6 @@ func (p *Pool) cutOff(s *session) {
 	case <-timer.C:
 	}
 	if open := p.sessions.socketOf(s); open != nil {
-		open.Abort()
+		open.Cut(rekey.ErrCutOff)
 	}
 }

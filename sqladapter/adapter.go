@@ -37,6 +37,8 @@ type adapter struct {
 
 	callers callers // what callers have asked for
 
+	raised atomic.Bool // it was told that SetMaxOpenConns has set too much
+
 	lending atomic.Int32 // connections that the adapter itself has taken, or is taking: they are not in use
 
 	makesRoom *permit // for a connection that comes home, to make room for a verification
@@ -101,8 +103,12 @@ func constructorError(err error, password string) error {
 
 // understand says what a server's answer to a session of g means. Its error holds no password.
 func (a *adapter) understand(g *generation, err error) Answer {
+	dialled, parsed := err.(dialledError)
+	if parsed {
+		err = dialled.error
+	}
 	answer := a.config.Driver.classify(err)
-	answer.Err = redact(answer.Err, g.credential.Password.Reveal(), answer.Code != "")
+	answer.Err = redact(answer.Err, g.credential.Password.Reveal(), parsed || answer.Code != "")
 	return answer
 }
 

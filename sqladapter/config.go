@@ -32,7 +32,7 @@ type Config struct {
 	// Driver is how to connect: New of the packages pgxstdlib, libpq or mysql, or your own. Required.
 	Driver Driver
 
-	// MaxOpenConns is how many connections the DB may have; call neither SetMaxOpenConns with more, nor with 0. As
+	// MaxOpenConns is how many connections the DB may have; SetMaxOpenConns with more, or with 0, is taken back. As
 	// many idle ones are kept: SetMaxIdleConns changes that. Defaults to the number of processors, and at least 4.
 	MaxOpenConns int
 

@@ -3,6 +3,7 @@ package sqladapter
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"time"
 
@@ -143,6 +144,7 @@ func (a *adapter) connect(ctx context.Context) (*Session, error) {
 
 // awaitPlace waits a moment, and fails when waiting is of no use any more.
 func (a *adapter) awaitPlace(hold context.Context) error {
+	a.keepLimit()
 	timer := time.NewTimer(placePause)
 	defer timer.Stop()
 	select {
@@ -152,6 +154,22 @@ func (a *adapter) awaitPlace(hold context.Context) error {
 		return rekey.ErrClosed
 	case <-hold.Done():
 		return fmt.Errorf("sqladapter: no place within Config.MaxOpenConns, or no login that works: %w", hold.Err())
+	}
+}
+
+// keepLimit takes a SetMaxOpenConns back that allows more connections than there are places: callers would wait for some
+// while idle ones are there.
+func (a *adapter) keepLimit() {
+	if most := a.db.Stats().MaxOpenConnections; most > 0 && most <= a.config.MaxOpenConns {
+		return
+	}
+	a.db.SetMaxOpenConns(a.config.MaxOpenConns)
+	if !a.raised.Swap(true) {
+		a.reports.warning(rekey.WarningEvent{
+			Field: "MaxOpenConns",
+			Message: fmt.Sprintf("is %d, and SetMaxOpenConns has set more, or no limit: it was set back; set the Config's instead",
+				a.config.MaxOpenConns),
+		})
 	}
 }
 
@@ -179,12 +197,39 @@ func (a *adapter) refused(g *generation, err *rekey.VerifyError) {
 	}
 }
 
+// abortAfter closes the session's socket when ctx ends, where it is to be seen: not every driver heeds a context. What it
+// returns ends that, and reports whether it was in time.
+func (a *adapter) abortAfter(ctx context.Context, s *Session) (inTime func() bool) {
+	return context.AfterFunc(ctx, func() {
+		if open := a.sessions.socketOf(s); open != nil {
+			open.Abort()
+		}
+	})
+}
+
+// late is what comes of a login when its context has ended.
+func late(ctx context.Context, conn driver.Conn, err error) error {
+	if err == nil {
+		conn.Close()
+		return ctx.Err()
+	}
+	if errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), err)
+}
+
 // logIn makes a session with g's credential, in a place that the caller has taken.
 func (a *adapter) logIn(ctx context.Context, g *generation, kind place) (*Session, error) {
 	s := a.sessions.begin(a, g, kind)
 	ctx, cancel := a.closing.bound(ctx)
 	defer cancel()
+	inTime := a.abortAfter(ctx, s)
 	conn, err := g.connector.Connect(context.WithValue(ctx, sessionKey{}, s))
+	if !inTime() {
+		err = late(ctx, conn, err)
+		conn = nil
+	}
 	s.conn = conn
 	a.sessions.dialled(s, err == nil)
 	if err != nil {
@@ -194,6 +239,9 @@ func (a *adapter) logIn(ctx context.Context, g *generation, kind place) (*Sessio
 		}
 		if a.closing.begun.Load() {
 			return nil, rekey.ErrClosed
+		}
+		if s.dialing.Load() {
+			err = dialledError{err}
 		}
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/worker"
 )
 
@@ -227,5 +228,5 @@ func (a *adapter) cutOff(s *Session) {
 	case <-cancelled:
 	case <-timer.C:
 	}
-	open.Abort()
+	open.Cut(rekey.ErrCutOff)
 }

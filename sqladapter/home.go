@@ -50,6 +50,19 @@ func (a *adapter) goes(s *Session) bool {
 		a.makesRoom.use(s)
 }
 
+// turnsAway reports whether a connection that a caller is about to get goes instead: one of no use; and, where there is
+// room for another, one that is to go: the caller's next try adopts the spare session, or logs in. Where all are taken he
+// could end in the queue, and be given up after three such connections; there the adapter queues itself.
+func (a *adapter) turnsAway(ctx context.Context, s *Session) bool {
+	return a.useless(ctx, s) || a.hasRoom() && (s.generation.Load().Leaves() || a.handover.mayGo(s))
+}
+
+// hasRoom reports whether database/sql would make another connection.
+func (a *adapter) hasRoom() bool {
+	stats := a.db.Stats()
+	return stats.MaxOpenConnections == 0 || stats.OpenConnections < stats.MaxOpenConnections
+}
+
 // useless reports whether a connection that nobody has at this moment is of no use to callers. After an error that a
 // revoked role causes it asks the server.
 func (a *adapter) useless(ctx context.Context, s *Session) bool {
@@ -82,7 +95,11 @@ func (a *adapter) checkRole(ctx context.Context, s *Session) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roleCheckTimeout)
 	defer cancel()
+	inTime := a.abortAfter(ctx, s)
 	gone, err := a.config.Driver.RoleGone(ctx, s.conn)
+	if !inTime() {
+		s.leaving.Store(true)
+	}
 	answer := a.understand(g, err)
 	if !gone {
 		if err != nil && answer.Code == "" { // not the server's: the connection is broken, or was given up within a round trip

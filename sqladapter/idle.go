@@ -136,7 +136,8 @@ func (a *adapter) pingIdle() {
 		pings.Go(func() {
 			ctx, cancel := context.WithTimeout(a.pings.Ctx, pingTimeout)
 			defer cancel()
-			if l.conn.PingContext(ctx) != nil {
+			inTime := a.abortAfter(ctx, l.session)
+			if err := l.conn.PingContext(ctx); err != nil || !inTime() {
 				l.close()
 				return
 			}

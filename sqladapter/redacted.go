@@ -35,6 +35,12 @@ func redact(err error, password string, whole bool) error {
 	}
 }
 
+// dialledError is one of a login for which the driver has dialled, or of what came after: it is not about the parsing of a
+// connection string any more.
+type dialledError struct{ error }
+
+func (e dialledError) Unwrap() error { return e.error }
+
 // formsOf returns how a password is written in connection strings and in messages that quote them, the quoted ones first.
 func formsOf(password string) []string {
 	slashes := strings.NewReplacer(`\`, `\\`, `'`, `\'`)

@@ -42,12 +42,17 @@ func (r *reports) revoked(g *generation, err *rekey.VerifyError) {
 
 // inUse warns of connections that do not come home.
 func (r *reports) inUse(d drain) {
-	r.mu.Lock()
-	r.warnings = append(r.warnings, rekey.WarningEvent{
+	r.warning(rekey.WarningEvent{
 		Field: "DrainTimeout",
 		Message: fmt.Sprintf("does not end the hand-over: %d connections of generation %d are still in use, %v after "+
 			"another login took its place; they stop working when its issuer ends it", d.Conns, d.Generation.ID(), warnAfter),
 	})
+}
+
+// warning tells of what had better be known.
+func (r *reports) warning(w rekey.WarningEvent) {
+	r.mu.Lock()
+	r.warnings = append(r.warnings, w)
 	r.mu.Unlock()
 	r.Kick()
 }

@@ -57,23 +57,40 @@ func (r *returning) queue() {
 	var turns sync.WaitGroup
 	for range r.turns {
 		turns.Go(func() {
+			rest := minTurnRest
 			for r.ctx.Err() == nil && r.adapter.saturated() {
-				r.takeTurn()
+				if r.takeTurn() {
+					rest = minTurnRest
+					continue
+				}
+				pause(r.ctx, rest)
+				rest = min(2*rest, maxTurnRest)
 			}
 		})
 	}
 	turns.Wait()
 }
 
-// takeTurn takes a connection that has come home. One that is broken database/sql has closed by then.
-func (r *returning) takeTurn() {
+// The rest after a turn that has brought nothing of use, doubled with each: without one, turns hand such connections to each
+// other.
+const (
+	minTurnRest = 50 * time.Microsecond
+	maxTurnRest = 20 * time.Millisecond
+)
+
+// takeTurn takes a connection that has come home, and reports whether it was one to close. One that is broken database/sql has
+// closed by then.
+func (r *returning) takeTurn() (closed bool) {
 	l, ok := r.adapter.take(&errand{Context: r.ctx})
 	switch {
 	case !ok:
+		return true // a broken one, or the end
 	case r.goes(l.session):
 		l.close()
+		return true
 	default:
 		l.end()
+		return false
 	}
 }
 

@@ -180,3 +180,38 @@ func TestIdleConnectionsGo(t *testing.T) {
 		}
 	})
 }
+
+// TestFewCallers: connections are exchanged under callers who leave them no moment's rest and yet do not use them all.
+func TestFewCallers(t *testing.T) {
+	eachKind(t, func(t *testing.T, k kind) {
+		for _, callers := range []int{1, 3} {
+			t.Run(fmt.Sprint(callers), func(t *testing.T) {
+				r := newRig(t, k, nil)
+				stop := make(chan struct{})
+				var running sync.WaitGroup
+				for range callers {
+					running.Go(func() {
+						for n := 0; ; n++ {
+							select {
+							case <-stop:
+								return
+							default:
+							}
+							if err := r.work(context.Background(), n); err != nil {
+								t.Error(err)
+								return
+							}
+						}
+					})
+				}
+				for range 2 {
+					old := r.rotate(t)
+					r.adoptedLast(t, patience)
+					r.revoke(t, old)
+				}
+				close(stop)
+				running.Wait()
+			})
+		}
+	})
+}

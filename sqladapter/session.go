@@ -24,6 +24,7 @@ type Session struct {
 	pooled  atomic.Bool // database/sql has it
 	cut     atomic.Bool // closed under its user, and counted
 	goodbye atomic.Bool // whoever had the connection has closed it
+	dialing atomic.Bool // the driver has asked for a socket
 
 	usedAt atomic.Int64 // when a caller has begun to use it, in Unix nanoseconds
 
@@ -58,12 +59,20 @@ func Counted(dial DialFunc) DialFunc {
 		dial = new(net.Dialer).DialContext
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
 		s := SessionFrom(ctx)
+		if s != nil {
+			s.dialing.Store(true)
+		}
+		conn, err := dial(ctx, network, address)
 		if err != nil || s == nil {
 			return conn, err
 		}
-		return s.count(conn), nil
+		counted := s.count(conn)
+		if err := ctx.Err(); err != nil {
+			counted.Close()
+			return nil, err
+		}
+		return counted, nil
 	}
 }
 
@@ -95,7 +104,7 @@ func (s *Session) Reused(ctx context.Context) error {
 		return nil
 	}
 	s.usedAt.Store(time.Now().UnixNano())
-	if s.adapter.sessions.attention.Load() != 0 && s.adapter.useless(ctx, s) {
+	if s.adapter.sessions.attention.Load() != 0 && s.adapter.turnsAway(ctx, s) {
 		s.leaving.Store(true)
 		return errUseless
 	}

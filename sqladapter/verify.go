@@ -1,6 +1,7 @@
 package sqladapter
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -90,7 +91,12 @@ func (a *adapter) verify(ctx context.Context, g *generation, inUse *refresh.Gene
 		}
 		return nil, refused
 	}
+	inTime := a.abortAfter(ctx, s)
 	clean, err := a.examine(ctx, s, g, inUse)
+	if !inTime() {
+		clean = false
+		err = cmp.Or(err, ctx.Err())
+	}
 	if err == nil && clean {
 		return s, nil
 	}
@@ -149,13 +155,13 @@ const roomWait = 2 * socket.LingerTimeout
 // examine asks the probe, and leaves the session as if nothing had happened on it, if the driver can do that.
 func (a *adapter) examine(ctx context.Context, s *Session, g *generation, inUse *refresh.Generation) (clean bool, err error) {
 	if err := a.probe(ctx, s.conn, a.probeTarget(g, inUse)); err != nil {
-		return false, a.understand(g, err).lackingError(g.credential.Version, err)
+		return false, a.understand(g, dialledError{err}).lackingError(g.credential.Version, err)
 	}
 	if a.config.Driver.Clean == nil {
 		return false, nil
 	}
 	if err := a.config.Driver.Clean(ctx, s.conn); err != nil {
-		return false, fmt.Errorf("sqladapter: cleaning up after the probe: %w", a.understand(g, err).Err)
+		return false, fmt.Errorf("sqladapter: cleaning up after the probe: %w", a.understand(g, dialledError{err}).Err)
 	}
 	return true, nil
 }

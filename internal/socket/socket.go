@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type Socket struct {
 	once    sync.Once
 	closing func()
 	ended   func(*Socket)
+	cause   atomic.Pointer[error] // why it was cut off
 }
 
 // New wraps conn. closing is called first of all, by whoever closes; ended once, when the session is gone, by any
@@ -49,6 +51,34 @@ func (s *Socket) linger() {
 	io.Copy(io.Discard, s.Conn)
 	s.Conn.Close()
 	s.ended(s)
+}
+
+// Cut is Abort, and what whoever uses the socket is told of it.
+func (s *Socket) Cut(cause error) {
+	s.cause.Store(&cause)
+	s.Abort()
+}
+
+// Read tells why the socket was cut off.
+func (s *Socket) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	return n, s.because(err)
+}
+
+// Write tells why the socket was cut off.
+func (s *Socket) Write(p []byte) (int, error) {
+	n, err := s.Conn.Write(p)
+	return n, s.because(err)
+}
+
+func (s *Socket) because(err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := s.cause.Load(); cause != nil {
+		return *cause
+	}
+	return err
 }
 
 // Abort closes the socket at once, also one that lingers.

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/pgendpoint"
 	"github.com/rekeyhq/rekey/internal/trust"
 	"github.com/rekeyhq/rekey/internal/trust/pgtrust"
 	"github.com/rekeyhq/rekey/probe"
@@ -91,30 +92,11 @@ func (d dialect) connector(c source.Credential) (driver.Connector, error) {
 		return nil, source.Permanent(trust.NotFromSocket(c.Host, c.Port, c.Database))
 	}
 	if c.Host != "" || c.Port != 0 || c.Database != "" {
-		redirect(config, c)
+		pgendpoint.Redirect(&config.Config, c.Host, c.Port, c.Database)
 	}
 	return stdlib.GetConnector(*config,
 		stdlib.OptionBeforeConnect(d.beforeConnect), stdlib.OptionAfterConnect(d.afterConnect),
 		stdlib.OptionResetSession(d.resetSession), stdlib.OptionShouldPing(d.shouldPing)), nil
-}
-
-// redirect points config at the credential's endpoint, which its owner has allowed. Other hosts belong to the configured
-// one, and are dropped.
-func redirect(config *pgx.ConnConfig, c source.Credential) {
-	if c.Host != "" && c.Host != config.Host {
-		if config.TLSConfig != nil && config.TLSConfig.ServerName != "" {
-			config.TLSConfig = config.TLSConfig.Clone()
-			config.TLSConfig.ServerName = c.Host
-		}
-		config.Host = c.Host
-	}
-	if c.Port != 0 {
-		config.Port = c.Port
-	}
-	if c.Database != "" {
-		config.Database = c.Database
-	}
-	config.Fallbacks = nil
 }
 
 func (d dialect) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
