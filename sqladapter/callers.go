@@ -23,7 +23,8 @@ type callers struct {
 	shown   rekey.PoolStats // the largest that were shown
 }
 
-// errandWaits is how long an errand takes that had to queue: one that did not takes less.
+// errandWaits is how long an errand takes that had to queue: one that did not takes less. It is an estimate: database/sql
+// does not tell.
 const errandWaits = 100 * time.Microsecond
 
 // errand notes a wait of the adapter's own.
@@ -64,11 +65,14 @@ func (c *callers) growing(s rekey.PoolStats) rekey.PoolStats {
 // PoolStats counts the connections of every generation, and what callers have asked of the DB since it was made: the
 // adapter's own looks, unlike in Stats, are not among it. A transaction or a *sql.Conn is one acquire. What database/sql
 // does not tell is missing: AcquireTime is that of waits in its queue; waits that ended with their callers' contexts are
-// among Waited, and Canceled has only callers for whom a connection was being made.
+// among Waited, and Canceled has only callers for whom a connection was being made. Of a driver without
+// driver.SessionResetter, Acquires counts connections only when they are made.
 func (db *DB) PoolStats() rekey.PoolStats {
+	lent := int(db.adapter.lending.Load())
 	s, c := db.DB.Stats(), &db.adapter.callers
+	lent = min(lent, s.InUse)
 	return c.growing(rekey.PoolStats{
-		Max: s.MaxOpenConnections, Idle: s.Idle, Used: s.InUse,
+		Max: s.MaxOpenConnections, Idle: s.Idle + lent, Used: s.InUse - lent,
 		Acquires: c.reused.Load() + c.dialled.Load(), AcquireTime: s.WaitDuration,
 		Waited: s.WaitCount, WaitTime: s.WaitDuration,
 		Canceled: c.canceled.Load(), TimedOut: c.canceled.Load() - c.hungUp.Load(),

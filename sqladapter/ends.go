@@ -64,7 +64,8 @@ func (e *ends) look(looks int) (again, kicked bool) {
 	if turned {
 		looks = 0
 	}
-	defer e.watchReturning(len(due) > 0, looks)()
+	stop, kickedEarly := e.watchReturning(len(due) > 0, looks)
+	defer stop()
 	for _, g := range due {
 		e.closeAll(g)
 	}
@@ -72,12 +73,12 @@ func (e *ends) look(looks int) (again, kicked bool) {
 	if !e.dropLeaving(looks) && next.IsZero() {
 		return false, false
 	}
-	return true, e.PauseUntil(next) || turned
+	return true, kickedEarly || e.PauseUntil(next) || turned
 }
 
 // watchReturning closes connections that cannot wait for their turn as they come home, where they cannot be turned away,
 // until it is stopped. Where some are about to be cut off it is in the queue before those are.
-func (e *ends) watchReturning(cuts bool, looks int) (stop func()) {
+func (e *ends) watchReturning(cuts bool, looks int) (stop func(), kicked bool) {
 	wait := returnPause
 	if looks > 0 {
 		wait = maxReturnPause
@@ -86,14 +87,13 @@ func (e *ends) watchReturning(cuts bool, looks int) (stop func()) {
 	switch size := e.adapter.config.MaxOpenConns; {
 	case cuts:
 		stop = e.adapter.closeReturning(e.Ctx, manyTurns*size, wait, leaves)
-		e.Pause(queueTime)
-		return stop
+		return stop, e.Pause(queueTime)
 	case e.adapter.sessions.any((*generation).Useless):
-		return e.adapter.closeReturning(e.Ctx, manyTurns*size, wait, leaves)
+		return e.adapter.closeReturning(e.Ctx, manyTurns*size, wait, leaves), false
 	case e.adapter.sessions.any((*generation).Leaves):
-		return e.adapter.closeReturning(e.Ctx, size, wait, leaves)
+		return e.adapter.closeReturning(e.Ctx, size, wait, leaves), false
 	}
-	return func() {}
+	return func() {}, false
 }
 
 // due returns the generations whose connections must be gone by now, those in use included, and the next time at which

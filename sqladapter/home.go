@@ -15,7 +15,6 @@ type home struct{ session *Session }
 var _ wrap.Owner = home{}
 
 func (h home) Close(inner driver.Conn) error {
-	h.session.goodbye.Store(true)
 	err := inner.Close()
 	h.session.adapter.sessions.closedConn(h.session)
 	return err
@@ -24,6 +23,9 @@ func (h home) Close(inner driver.Conn) error {
 // Stays turns away the connections that are to go. While nothing is unusual it costs two atomic loads.
 func (h home) Stays() bool {
 	a := h.session.adapter
+	if h.session.leaving.Load() {
+		return false // it was asked before
+	}
 	if a.sessions.attention.Load() == 0 && !a.makesRoom.given.Load() {
 		return true
 	}

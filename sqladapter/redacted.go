@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// redact returns err as it is, unless it shows a password, or holds one within what it was made of, as errors about a
+// redact returns err as it is, unless it shows a password, or may hold one within what it was made of, as errors about a
 // connection string do. Then the password is replaced in its text, and errors.As finds in it only what holds no password.
 //
 // An error that parses may repeat a part of the password, such as what it takes for a port. Unless whole says that
@@ -18,20 +18,18 @@ func redact(err error, password string, whole bool) error {
 	if err == nil || password == "" {
 		return err
 	}
+	w := written(formsOf(password))
 	before := err.Error()
-	text := before
-	for _, form := range formsOf(password) {
-		text = strings.ReplaceAll(text, form, "[redacted]")
-	}
+	text := w.replacedIn(before)
 	withheld := !whole && hasPartOf(text, password)
 	if withheld {
 		text = fmt.Sprintf("%T, withheld: it repeats a part of the password", err)
 	}
-	if text == before && !holds(err, password) {
+	if text == before && w.plain(err) {
 		return err
 	}
 	return &redactedError{
-		text: text, withheld: withheld, cause: func() error { return err }, password: func() string { return password },
+		text: text, withheld: withheld, cause: func() error { return err }, written: func() written { return w },
 	}
 }
 
@@ -76,7 +74,7 @@ type redactedError struct {
 	text     string
 	withheld bool // all of the original
 	cause    func() error
-	password func() string
+	written  func() written
 }
 
 func (e *redactedError) Error() string { return e.text }
@@ -90,75 +88,12 @@ func (e *redactedError) As(target any) bool {
 		return false
 	}
 	found := reflect.New(reflect.TypeOf(target).Elem())
-	if !errors.As(e.cause(), found.Interface()) || holds(found.Elem().Interface(), e.password()) {
+	if !errors.As(e.cause(), found.Interface()) {
+		return false
+	}
+	if err, ok := found.Elem().Interface().(error); !ok || !e.written().plain(err) {
 		return false
 	}
 	reflect.ValueOf(target).Elem().Set(found.Elem())
 	return true
-}
-
-// holds reports whether a password can be found in v, or in what v points to.
-func holds(v any, password string) bool {
-	if err, ok := v.(error); ok && shows(err.Error(), password) {
-		return true
-	}
-	s := search{password: password, seen: map[uintptr]bool{}, left: searchLimit}
-	return s.in(reflect.ValueOf(v))
-}
-
-func shows(text, password string) bool {
-	for _, form := range formsOf(password) {
-		if strings.Contains(text, form) {
-			return true
-		}
-	}
-	return false
-}
-
-// searchLimit is how many values a search looks at. What is larger is taken to hold the password.
-const searchLimit = 20_000
-
-// search looks for a password in values of any kind.
-type search struct {
-	password string
-	seen     map[uintptr]bool // pointers
-	left     int
-}
-
-func (s *search) in(v reflect.Value) bool {
-	if s.left--; s.left < 0 {
-		return true
-	}
-	switch v.Kind() {
-	case reflect.String:
-		return shows(v.String(), s.password)
-	case reflect.Pointer:
-		if v.IsNil() || s.seen[v.Pointer()] {
-			return false
-		}
-		s.seen[v.Pointer()] = true
-		return s.in(v.Elem())
-	case reflect.Interface:
-		return !v.IsNil() && s.in(v.Elem())
-	case reflect.Struct:
-		return s.inAny(v.NumField(), v.Field)
-	case reflect.Slice, reflect.Array:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return v.Kind() == reflect.Slice && shows(string(v.Bytes()), s.password)
-		}
-		return s.inAny(v.Len(), v.Index)
-	case reflect.Map:
-		keys := v.MapKeys()
-		return s.inAny(len(keys), func(i int) reflect.Value { return v.MapIndex(keys[i]) })
-	}
-	return false
-}
-
-func (s *search) inAny(n int, item func(int) reflect.Value) bool {
-	for i := range n {
-		if s.in(item(i)) {
-			return true
-		}
-	}
-	return false
 }

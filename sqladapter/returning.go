@@ -96,7 +96,7 @@ func (r *returning) takeTurn() (closed bool) {
 
 // saturated reports whether connections go from one caller to the next, and are never idle.
 func (a *adapter) saturated() bool {
-	if a.lending.Load() > 0 {
+	if a.lending.Load() > 0 || a.closing.begun.Load() {
 		return false
 	}
 	stats := a.db.Stats()

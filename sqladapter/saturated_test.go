@@ -103,6 +103,9 @@ func TestSaturatedRevokedRole(t *testing.T) {
 			envtest.Eventually(t, patience, func() bool { return r.db.Status().Username == r.login.User }, "the new login is in use")
 		}
 		work.end()
+		if failed := work.failed.Load(); failed == 0 {
+			t.Error("nobody has met a dropped role")
+		}
 		t.Logf("%d statements, %d failed, %d bad", work.done.Load(), work.failed.Load(), work.bad.Load())
 	})
 }

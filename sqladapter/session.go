@@ -23,7 +23,6 @@ type Session struct {
 	leaving atomic.Bool // told to go
 	pooled  atomic.Bool // database/sql has it
 	cut     atomic.Bool // closed under its user, and counted
-	goodbye atomic.Bool // whoever had the connection has closed it
 	dialing atomic.Bool // the driver has asked for a socket
 
 	usedAt atomic.Int64 // when a caller has begun to use it, in Unix nanoseconds

@@ -47,6 +47,9 @@ func (s *Socket) Close() error {
 func (s *Socket) linger() {
 	limit := time.AfterFunc(LingerTimeout, func() { s.Conn.Close() }) // not every net.Conn heeds deadlines
 	defer limit.Stop()
+	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite() // which ends a session that got no goodbye, and waits for its client
+	}
 	s.Conn.SetReadDeadline(time.Now().Add(LingerTimeout))
 	io.Copy(io.Discard, s.Conn)
 	s.Conn.Close()

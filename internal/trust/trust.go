@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Socket reports whether host is the path of a socket of this machine.
-func Socket(host string) bool { return strings.HasPrefix(host, "/") }
+// Socket reports whether host is the path, or the abstract name, of a socket of this machine.
+func Socket(host string) bool { return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") }
 
 // Unproved reports whether a server at host need not prove who it is to a client with config, which is nil without TLS.
 func Unproved(host string, config *tls.Config) bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/go-sql-driver/mysql"
@@ -25,8 +26,9 @@ import (
 // The driver gives the password, in a form that can be read, to a server that asks for it by caching_sha2_password or
 // sha256_password. Where config permits a server that is not verified, or methods that give more away, there is a warning.
 //
-// A statement whose context has ended, or whose connection is closed under its user, is ended on the server by KILL CONNECTION,
-// over a connection of the same account; the driver itself would only close its socket.
+// For a statement whose context has ended the driver does no more than close its socket, and so does the adapter for a
+// connection whose time is over: the server goes on with the statement, in a session beside the budget, until it writes to
+// that socket or the statement's own limit ends it (max_statement_time of MariaDB, max_execution_time of MySQL).
 func New(config *mysql.Config) sqladapter.Driver {
 	config = config.Clone()
 	return sqladapter.Driver{
@@ -46,7 +48,11 @@ func connector(config *mysql.Config, c source.Credential) (driver.Connector, err
 		return nil, source.Permanent(trust.NotFromSocket(c.Host, c.Port, c.Database))
 	}
 	redirect(config, c)
-	config.DialFunc = sqladapter.Counted(watching(config))
+	if config.DialFunc == nil && config.Net != "tcp" && config.Net != "unix" {
+		return nil, source.Permanent(fmt.Errorf(
+			"mysql: Config.Net %q is none of the driver's own: give its dial function as Config.DialFunc, with Net \"tcp\"", config.Net))
+	}
+	config.DialFunc = sqladapter.Counted(config.DialFunc)
 	return mysql.NewConnector(config)
 }
 

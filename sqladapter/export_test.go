@@ -1,4 +1,0 @@
-package sqladapter
-
-// Holds is for tests that look for passwords in what they are given.
-var Holds = holds
