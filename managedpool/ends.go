@@ -99,7 +99,7 @@ func (e *ends) closeAll(g *generation) {
 			continue
 		}
 		if s.pooled.Load() && !s.held.Load() && !s.cut.Swap(true) {
-			e.pool.sessions.countCancelled(g) // before it is gone, and the generation perhaps with it
+			e.pool.sessions.countCut(s, g) // before it is gone, and the generation perhaps with it
 		}
 		cancels.Go(func() { e.pool.cutOff(s) })
 	}

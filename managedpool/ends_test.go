@@ -168,3 +168,26 @@ func TestComesHomeInTime(t *testing.T) {
 		t.Errorf("%d connections were cut off in use", drained[0].Cancelled)
 	}
 }
+
+// TestCutOffGoesToNobodyElse: a connection that was closed under a holder who did nothing with it is not given to the next
+// caller when it comes back.
+func TestCutOffGoesToNobodyElse(t *testing.T) {
+	r := newRig(t, "", func(o *managedpool.Options) { o.DrainTimeout = 50 * time.Millisecond })
+	for range 3 {
+		held, err := r.pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.rotate(t)
+		envtest.Eventually(t, patience, func() bool {
+			s := r.pool.Status()
+			return s.Username == r.login.User && len(s.Draining) == 0
+		}, "the connection is cut off")
+		held.Release()
+		for range 3 {
+			if _, err := r.pool.Exec(t.Context(), "select 1"); err != nil {
+				t.Errorf("the next caller: %v", err)
+			}
+		}
+	}
+}

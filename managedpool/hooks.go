@@ -93,7 +93,7 @@ func (b *backing) prepareSlowly(ctx context.Context, conn *pgx.Conn) (bool, erro
 		}
 		return true, nil
 	}
-	if s.outdated.Load() && !s.unborn.Swap(false) || s.generation.Load().Useless() {
+	if s.stray.Load() || s.outdated.Load() && !s.unborn.Swap(false) || s.generation.Load().Useless() {
 		return false, nil
 	}
 	a := attemptOf(ctx, b)
@@ -178,7 +178,7 @@ func (b *backing) released(conn *pgx.Conn, s *session) (goes bool) {
 	if b.owner.sessions.cleared(s) {
 		b.owner.checkRole(conn, s)
 	}
-	goes = s.outdated.Load() || s.generation.Load().Leaves() || b.owner.handover.mayGo(s) || b.owner.wanted(s)
+	goes = s.stray.Load() || s.outdated.Load() || s.generation.Load().Leaves() || b.owner.handover.mayGo(s) || b.owner.wanted(s)
 	if goes {
 		s.part(conn)
 	}
@@ -203,6 +203,7 @@ func (b *backing) beforeClose(conn *pgx.Conn) {
 		return
 	}
 	s.parted()
+	b.owner.sessions.home(s)
 	s.leaving.Store(true)
 	b.userBeforeClose(conn)
 	closeConn(conn)

@@ -26,6 +26,7 @@ type registry struct {
 	sessions map[*session]struct{}
 	suspects int
 	outdated int
+	strays   int // connections that were closed under callers who have not given them back
 	errands  int // what the pool itself is doing with connections
 	calm     *time.Timer
 }
@@ -117,7 +118,7 @@ func (r *registry) inherit(from, to *generation) {
 
 // weigh decides whether acquire and release must look closer. It is called under the lock.
 func (r *registry) weigh() {
-	unusual := r.suspects > 0 || r.outdated > 0 || r.errands > 0 || r.book.Unusual()
+	unusual := r.suspects > 0 || r.outdated > 0 || r.strays > 0 || r.errands > 0 || r.book.Unusual()
 	if unusual {
 		r.attention.Store(1)
 	} else {
@@ -351,11 +352,26 @@ func (r *registry) has(b *backing) bool {
 	return false
 }
 
-// countCancelled notes that a connection of g is closed under its user.
-func (r *registry) countCancelled(g *generation) {
+// countCut notes that a connection of g is closed under its user. pgx does not know of that before it uses the socket, so
+// the connection must not go from him to another.
+func (r *registry) countCut(s *session, g *generation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g.Cancel()
+	s.stray.Store(true)
+	r.strays++
+	r.weigh()
+}
+
+// home notes that a connection is being closed: it strays no more.
+func (r *registry) home(s *session) {
+	if !s.stray.Swap(false) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.strays--
+	r.weigh()
 }
 
 // len returns how many sessions there are.

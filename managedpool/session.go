@@ -29,6 +29,7 @@ type session struct {
 	outdated atomic.Bool                   // Reset was called after it was begun
 	unborn   atomic.Bool                   // and before its connection was made: whoever waits for that gets it, once
 	cut      atomic.Bool                   // closed under its user, and counted
+	stray    atomic.Bool                   // and he has not given it back
 	extra    atomic.Bool                   // it has a place in the headroom, not in pgxpool
 
 	login login // set before the session is given to anyone

@@ -31,7 +31,7 @@ type Drain[G Generation] struct {
 
 func drainOf[G Generation](g G) Drain[G] {
 	l := g.Self()
-	return Drain[G]{g, l.conns, l.cancelled, l.Superseded, l.empty}
+	return Drain[G]{g, l.conns, l.cancelled, l.Superseded, l.empty && l.cancelled == 0}
 }
 
 // Begin counts a session that is about to be made with g. A generation that was told to be gone while its login was about to

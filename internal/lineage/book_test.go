@@ -86,6 +86,20 @@ func TestBook(t *testing.T) {
 	}
 }
 
+// TestCutBefore: connections that were closed under their users before the next generation came are told of with it.
+func TestCutBefore(t *testing.T) {
+	var b Book[*child]
+	first, second := newChild(1, "first"), newChild(2, "second")
+	publish(&b, first, 0)
+	b.Begin(first)
+	first.Cancel()
+	first.End()
+	publish(&b, second, time.Second)
+	if d := b.TakeDrained(epoch.Add(2 * time.Second)); len(d) != 1 || d[0].Empty || d[0].Cancelled != 1 {
+		t.Errorf("drained: %+v", d)
+	}
+}
+
 func TestInherit(t *testing.T) {
 	var b Book[*child]
 	first, second := newChild(1, "first"), newChild(2, "second")

@@ -59,7 +59,7 @@ func (l *Life) Conns() int { return l.conns }
 // End notes that a session is gone.
 func (l *Life) End() { l.conns-- }
 
-// Cancel notes that a connection is closed under its user.
+// Cancel notes that a connection is closed under its user. That is to be told, however late.
 func (l *Life) Cancel() { l.cancelled++ }
 
 // Inherit takes over the sessions of an earlier generation with the same login.
