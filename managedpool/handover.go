@@ -43,6 +43,7 @@ type handover struct {
 	to       *generation // whose hand-over this is
 	target   int         // how many connections there were when it began
 	lead     int         // connections absorbed for which no old one has gone
+	owes     bool        // an old one has gone for which none was absorbed
 	failures int         // sessions that could not be made, in a row
 
 	settled    chan struct{} // closed when the first session has found its place
@@ -88,7 +89,7 @@ func (h *handover) begin() {
 	if h.to == to {
 		return
 	}
-	h.to, h.lead, h.target = to, 0, h.pool.totals().all
+	h.to, h.lead, h.owes, h.target = to, 0, false, h.pool.totals().all
 	if h.pool.options.Headroom < 0 && h.spare.filled() {
 		h.target++ // a connection has made room for its verification
 	}

@@ -62,6 +62,11 @@ func (h *handover) replaceOne() {
 		h.breakFirst()
 		return
 	}
+	if h.owes && h.spare.filled() {
+		h.fillOrWait() // before the next one goes
+		h.owes = h.spare.filled()
+		return
+	}
 	if h.wantsMore() && !h.spare.filled() && h.vain != h.pool.current() {
 		switch err := h.makeSpare(); {
 		case errors.Is(err, errNoPlace):
@@ -89,6 +94,7 @@ func (h *handover) replaceOne() {
 		h.lead = max(0, h.lead-1)
 		gone.await()
 		h.fill()
+		h.owes = h.spare.filled()
 	}
 }
 

@@ -36,6 +36,7 @@ type handover struct {
 
 	vain     *generation // a spare session of it grew old unused
 	failures int         // sessions that could not be made, in a row
+	owes     bool        // an old connection has gone, and the spare session has not taken its place
 }
 
 func newHandover(a *adapter) *handover {
@@ -58,6 +59,7 @@ func (h *handover) replace() {
 			h.failures, h.vain = 0, nil
 			return
 		case old == 0:
+			h.owes = false
 			h.settleSpare()
 		default:
 			h.replaceOne()
@@ -90,6 +92,11 @@ func (h *handover) replaceOne() {
 		h.breakFirst()
 		return
 	}
+	if h.owes && h.spare.filled() {
+		h.fillOrWait() // before the next one goes
+		h.owes = h.spare.filled()
+		return
+	}
 	if !h.spare.filled() && h.vain != h.adapter.current() {
 		switch err := h.makeSpare(); {
 		case errors.Is(err, errNoPlace):
@@ -107,10 +114,7 @@ func (h *handover) replaceOne() {
 // breakFirst is replaceOne without headroom: one old connection goes, and a fresh one takes its place.
 func (h *handover) breakFirst() {
 	if h.spare.filled() {
-		h.fill()
-		if h.spare.old() {
-			h.dropSpare()
-		}
+		h.fillOrWait()
 		return
 	}
 	giveUp := h.adapter.places.claim()
@@ -134,6 +138,18 @@ func (h *handover) letOneGo() {
 	if gone := h.oneGone(); gone != nil {
 		h.vain = nil
 		h.fill()
+		h.owes = h.spare.filled()
+	}
+}
+
+// fillOrWait finds a place for a spare session, or drops one that nobody takes.
+func (h *handover) fillOrWait() {
+	h.fill()
+	if h.spare.old() {
+		h.dropSpare()
+	}
+	if h.spare.filled() {
+		h.Pause(fillPause)
 	}
 }
 
