@@ -33,7 +33,7 @@ type observed struct {
 	all      []metric.Observable
 
 	expiry, notAfter, age, overdue               metric.Float64ObservableGauge
-	generation, alternate, failures              metric.Int64ObservableGauge
+	generation, alternate, failures, usable      metric.Int64ObservableGauge
 	connections, draining, state, breaker        metric.Int64ObservableUpDownCounter
 	connCount, connMax, connIdleMax, connIdleMin metric.Int64ObservableUpDownCounter
 	timeouts, acquires, waited, created          metric.Int64ObservableCounter
@@ -76,6 +76,8 @@ func (o *observed) makeCredential(meter metric.Meter) (errs []error) {
 	o.failures = gauge("rekey.refresh.failures", "{refresh}", "Refreshes that failed in a row.")
 	o.connections = upDown("rekey.connection.count", "{connection}",
 		"Connections of the credential in use and of those before it, hijacked ones included.")
+	o.usable = gauge("rekey.connection.usable", "{connection}",
+		"Open connections that callers can be given, of all generations; not those that were hijacked, or whose role has lost everything.")
 	o.draining = upDown("rekey.generation.draining", "{generation}", "Superseded generations that have connections.")
 	o.state = upDown("rekey.pool.state", "{pool}", "1 for the state that the pool is in, 0 for the others.")
 	o.breaker = upDown("rekey.breaker.state", "{breaker}", "1 for the state of the circuit breaker around the source, 0 for the others.")
@@ -143,6 +145,7 @@ func (o *observed) observeCredential(s rekey.Status, to metric.Observer) {
 	}
 	to.ObserveInt64(o.generation, int64(s.Generation), o.common)
 	to.ObserveInt64(o.failures, int64(s.Failures), o.common)
+	to.ObserveInt64(o.usable, int64(s.Usable), o.common)
 	if s.Generation == 0 {
 		return
 	}

@@ -74,7 +74,7 @@ func TestValues(t *testing.T) {
 		}
 		pool := &still{
 			status: rekey.Status{
-				State: rekey.StateServing, Generation: 12, Failures: 13, Breaker: rekey.BreakerHalfOpen, Alternate: true, Connections: 14,
+				State: rekey.StateServing, Generation: 12, Failures: 13, Breaker: rekey.BreakerHalfOpen, Alternate: true, Connections: 14, Usable: 32,
 				IssuedAt: time.Now(), FirstIssuedAt: time.Now().Add(-15 * time.Second), ExpiresAt: time.Now().Add(16 * time.Second),
 				NotAfter: time.Now().Add(17 * time.Second), RefreshDue: time.Now().Add(-18 * time.Second),
 				Draining: []rekey.GenerationStatus{{Connections: 19}, {Connections: 20}},
@@ -139,6 +139,7 @@ func checkNumbers(t *testing.T, points []point) {
 		{"rekey.refresh.failures", 13, 0, nil},
 		{"rekey.connection.count", 14, 0, []attribute.KeyValue{is("rekey.generation.role", "current")}},
 		{"rekey.connection.count", 39, 0, []attribute.KeyValue{is("rekey.generation.role", "draining")}},
+		{"rekey.connection.usable", 32, 0, nil},
 		{"rekey.generation.draining", 2, 0, nil},
 		{"rekey.pool.state", 1, 0, []attribute.KeyValue{is("rekey.pool.state", "serving")}},
 		{"rekey.pool.state", 1, 0, nil},
