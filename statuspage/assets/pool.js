@@ -109,7 +109,8 @@ class Facts {
       fact("breaker", "Breaker"), fact("user", "User"), fact("version", "Version"));
   }
 
-  update({ status, counts }, generations, now) {
+  update({ status: last, counts }, generations, now) {
+    const status = last?.state === "closed" ? undefined : last; // what was is of no use any more
     const v = this.#values;
     const ends = endOf(status);
     setText(v.ends, !status?.generation ? "–" : ends ? until(ends, now) : "never");
@@ -117,9 +118,10 @@ class Facts {
     this.#drawMargin(ends, moment(status?.expires_at), now);
     this.#drawLife(status, ends, now);
     const next = moment(status?.next_refresh);
-    setText(v.refresh, next ? (next > now ? until(next, now) : "now") : status && status.state !== "closed" ? "now" : "–");
-    setText(v.connections, connections(generations));
-    setText(this.#counts, counts ? `${counts.used} in use, ${counts.idle} idle, ${counts.max} at most` : "");
+    setText(v.refresh, next ? (next > now ? until(next, now) : "now") : status ? "now" : "–");
+    const all = connections(generations);
+    setText(v.connections, status || all !== "0" ? all : "–");
+    setText(this.#counts, status && counts ? `${counts.used} in use, ${counts.idle} idle, ${counts.max} at most` : "");
     setText(v.breaker, status?.breaker || "–");
     setData(v.breaker, "state", status?.breaker ?? "");
     setText(v.user, status?.username ? `${status.username}${status.alternate ? " (alternate)" : ""}` : "–");
@@ -144,7 +146,8 @@ class Facts {
 }
 
 function connections(generations) {
-  const draining = generations.filter((g) => !g.current).reduce((n, g) => n + g.connections, 0);
-  const current = generations.find((g) => g.current)?.connections ?? 0;
+  const newest = (g) => g.current || g.closed;
+  const draining = generations.filter((g) => !newest(g)).reduce((n, g) => n + g.connections, 0);
+  const current = generations.find(newest)?.connections ?? 0;
   return draining ? `${current} + ${draining} draining` : `${current}`;
 }
