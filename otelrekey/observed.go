@@ -73,7 +73,7 @@ func (o *observed) makeCredential(meter metric.Meter) (errs []error) {
 	o.overdue = secondsGauge("rekey.refresh.overdue",
 		"Seconds for which the credential in use should have been replaced or extended; 0 while it need not.")
 	o.generation = gauge("rekey.credential.generation", "{generation}", "The number of credentials adopted so far.")
-	o.failures = gauge("rekey.refresh.failures", "{refresh}", "Refreshes that failed in a row.")
+	o.failures = gauge("rekey.refresh.failures", "{refresh}", "Refreshes in a row that failed, or only renewed the lease because fetching had failed.")
 	o.connections = upDown("rekey.connection.count", "{connection}",
 		"Connections of the credential in use and of those before it, hijacked ones included.")
 	o.usable = gauge("rekey.connection.usable", "{connection}",
@@ -103,9 +103,9 @@ func (o *observed) makeConnections(meter metric.Meter) (errs []error) {
 	o.timeouts = counter("db.client.connection.timeouts", "{timeout}",
 		"The number of connection timeouts that have occurred trying to obtain a connection from the pool.")
 	o.acquires = counter("rekey.acquire.count", "{acquire}", "Acquires that got a connection.")
-	o.acquireTime = secondsCounter("rekey.acquire.time", "How long they took, together.")
-	o.waited = counter("rekey.acquire.waited", "{acquire}", "Acquires that got a connection and found none idle at first.")
-	o.waitTime = secondsCounter("rekey.acquire.wait_time", "How long they waited, together.")
+	o.acquireTime = secondsCounter("rekey.acquire.time", "How long they took, together; of a sqladapter.DB, only how long callers queued.")
+	o.waited = counter("rekey.acquire.waited", "{acquire}", "Acquires that got a connection and found none idle at first; of a sqladapter.DB, also those whose context ended in the queue.")
+	o.waitTime = secondsCounter("rekey.acquire.wait_time", "How long those of rekey.acquire.waited waited, together.")
 	o.created = counter("rekey.connection.created", "{connection}", "Connections made.")
 	return errs
 }
