@@ -1,7 +1,7 @@
 // One pool: its state, the facts about its credential, its timeline and its refreshes.
 
 import { el, keyed, setData, setHidden, setText, setVars } from "./dom.js";
-import { count, dateTime, moment, time, until } from "./format.js";
+import { count, dateTime, moment, span, time, until } from "./format.js";
 import { endOf, generations } from "./generations.js";
 import { folded, refreshes } from "./refreshes.js";
 import { Timeline } from "./timeline.js";
@@ -66,7 +66,14 @@ export class PoolView {
 
 function sentence(state, status) {
   const failed = status?.failures ? ` ${count(status.failures, "failure")} in a row: ${status.last_error}` : "";
-  return (states[state] ?? "") + failed;
+  return (states[state] ?? "") + left(state, status) + failed;
+}
+
+// left says what callers of a pool can do whose login is refused.
+function left(state, status) {
+  if (state !== "refused") return "";
+  const n = status.usable;
+  return n ? ` ${count(n, "open connection still serves", "open connections still serve")}.` : " No open connection is left: callers get none.";
 }
 
 // legend says what the colours mean. The rows say the same in words.
@@ -94,6 +101,7 @@ function makeRefresh() {
 class Facts {
   #counts = el("span", { class: "counts" });
   #margin = el("span", { class: "margin" });
+  #overdue = el("span", { class: "overdue" });
   #life = el("span", { class: "life", "aria-hidden": "true" });
   #values = {};
 
@@ -105,8 +113,8 @@ class Facts {
       return el("div", { class: `fact-${name}` }, el("dt", {}, title), value);
     };
     this.node = el("dl", { class: "facts" },
-      fact("ends", "Credential ends", this.#margin, this.#life), fact("refresh", "Next refresh"), fact("connections", "Connections", this.#counts),
-      fact("breaker", "Breaker"), fact("user", "User"), fact("version", "Version"));
+      fact("ends", "Credential ends", this.#margin, this.#life), fact("refresh", "Next refresh", this.#overdue), fact("connections", "Connections", this.#counts),
+      fact("breaker", "Breaker"), fact("user", "User"), fact("version", "Version"), fact("age", "Age"));
   }
 
   update({ status: last, counts }, generations, now) {
@@ -119,6 +127,7 @@ class Facts {
     this.#drawLife(status, ends, now);
     const next = moment(status?.next_refresh);
     setText(v.refresh, next ? (next > now ? until(next, now) : "now") : status ? "now" : "–");
+    this.#drawOverdue(moment(status?.refresh_due), now);
     const all = connections(generations);
     setText(v.connections, status || all !== "0" ? all : "–");
     setText(this.#counts, status && counts ? `${counts.used} in use, ${counts.idle} idle, ${counts.max} at most` : "");
@@ -127,6 +136,9 @@ class Facts {
     setText(v.user, status?.username ? `${status.username}${status.alternate ? " (alternate)" : ""}` : "–");
     setText(v.version, status?.version || "–");
     v.version.title = status?.version ?? "";
+    const issued = moment(status?.first_issued_at);
+    setText(v.age, !issued ? "–" : now - issued < 1000 ? "new" : span(now - issued));
+    v.age.title = issued ? `first issued at ${dateTime(issued)}` : "";
   }
 
   // drawMargin says what the issuer says, where the pool is done with a credential earlier.
@@ -134,6 +146,13 @@ class Facts {
     const earlier = Boolean(ends && expires && expires - ends >= 1000);
     setHidden(this.#margin, !earlier);
     if (earlier) setText(this.#margin, `for this pool; it expires at ${time(expires, now)}`);
+  }
+
+  // drawOverdue says for how long the credential should have been replaced; attempts that fail do not change that.
+  #drawOverdue(due, now) {
+    const late = Boolean(due && now - due >= 1000);
+    setHidden(this.#overdue, !late);
+    if (late) setText(this.#overdue, `overdue for ${span(now - due)}`);
   }
 
   // drawLife shows how much of the credential's life is left.

@@ -28,6 +28,31 @@ func TestEndIsThePools(t *testing.T) {
 	b.wantQuiet()
 }
 
+// TestWhatIsLeftIsShown: what serves callers while the login is refused, how late a refresh is, and the credential's age.
+func TestWhatIsLeftIsShown(t *testing.T) {
+	s := newSite(t, nil)
+	orders := s.puppet("orders")
+	now := time.Now()
+	orders.set(func(s *rekey.Status) {
+		s.FirstIssuedAt, s.IssuedAt, s.ExpiresAt = now.Add(-3*time.Hour-7*time.Minute), now.Add(-time.Minute), now.Add(time.Hour)
+		s.NextRefresh, s.RefreshDue = now.Add(time.Minute), now.Add(time.Minute)
+	})
+	b := newTab(t, look{})
+	b.open(s.url())
+	b.untilText("dd.age", "3 h 7 min")
+	b.until("nothing is overdue", `document.querySelector(".overdue").hidden`)
+	orders.set(func(s *rekey.Status) {
+		s.State, s.Usable, s.RefreshDue = rekey.StateRefused, 3, now.Add(-2*time.Hour-time.Minute)
+	})
+	b.untilText(".sentence", "3 open connections still serve.")
+	b.untilText("dd.refresh", "overdue for 2 h 1 min")
+	orders.set(func(s *rekey.Status) { s.Usable = 1 })
+	b.untilText(".sentence", "1 open connection still serves.")
+	orders.set(func(s *rekey.Status) { s.Usable = 0 })
+	b.untilText(".sentence", "callers get none.")
+	b.wantQuiet()
+}
+
 // TestTimesOfAnotherDay are told with the day: what a page keeps may be old.
 func TestTimesOfAnotherDay(t *testing.T) {
 	s := newSite(t, nil)
