@@ -12,7 +12,7 @@ const states = {
   waiting: "Not there yet.",
   starting: "No credential has been verified yet.",
   serving: "The credential in use is good, and the last refresh went well.",
-  degraded: "The credential in use is good; the last fetch failed, or what it gave.",
+  degraded: "The credential in use is good; the last fetch failed, or what it gave was not adopted.",
   refused: "The server refuses new logins with the credential in use.",
   expired: "The credential in use has ended, and nothing newer was had.",
   closed: "The pool was closed.",
