@@ -45,19 +45,29 @@ type RefreshEndedEvent struct {
 	Version    string
 	Err        error // why it failed, or why the lease had to be renewed; nil otherwise
 	Duration   time.Duration
+	// Recovered is how many refreshes had failed in a row before this one, which went well; zero if it did not, or none had.
+	Recovered int
 }
 
 // Name implements Event.
 func (RefreshEndedEvent) Name() string { return "refresh ended" }
 
-// Level is low: what came of it was told at its own level.
-func (RefreshEndedEvent) Level() slog.Level { return slog.LevelDebug }
+// Level is low, because what came of it was told at its own level; but no other event says that failures are over.
+func (e RefreshEndedEvent) Level() slog.Level {
+	if e.Recovered > 0 {
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
 
 // Attrs implements Event.
 func (e RefreshEndedEvent) Attrs() []slog.Attr {
 	attrs := append(generationAttrs(e.Generation, e.Version),
 		slog.String("trigger", string(e.Trigger)), slog.String("outcome", string(e.Outcome)),
 		slog.Duration("duration", e.Duration))
+	if e.Recovered > 0 {
+		attrs = append(attrs, slog.Int("recovered", e.Recovered))
+	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.Any("error", e.Err))
 	}

@@ -43,6 +43,7 @@ func TestLevels(t *testing.T) {
 		{rekey.ExpiredEvent{}, fault},
 		{rekey.RefreshEndedEvent{}, debug},
 		{rekey.RefreshEndedEvent{Err: fail}, debug},
+		{rekey.RefreshEndedEvent{Outcome: rekey.OutcomeUnchanged, Recovered: 1}, info},
 		{rekey.HandOverBegunEvent{}, info},
 		{rekey.HandOverEndedEvent{}, info},
 		{rekey.DrainedEvent{}, info},

@@ -10,7 +10,8 @@ const (
 	StateStarting State = "starting"
 	// StateServing: the credential in use is good and the last refresh went well.
 	StateServing State = "serving"
-	// StateDegraded: the credential in use is good and the last refresh failed.
+	// StateDegraded: the credential in use is good. The last fetch, or the verification of what it gave, failed: also where the
+	// lease was renewed instead, so that the refresh ended well.
 	StateDegraded State = "degraded"
 	// StateRefused: the server refuses new logins with the credential in use. Open connections may work.
 	StateRefused State = "refused"
@@ -50,7 +51,8 @@ type Status struct {
 	// that are about to go, or whose role has lost everything.
 	Usable int `json:"usable"`
 
-	// Failures counts refreshes that failed in a row; LastError is the reason of the last one.
+	// Failures counts refreshes in a row whose fetch, or the verification of what it gave, failed, also those that renewed the
+	// lease instead; LastError is the reason of the last one.
 	Failures  int    `json:"failures,omitempty"`
 	LastError string `json:"last_error,omitempty"`
 	// Breaker is the state of the circuit breaker around the source: "closed", "half-open" or "open".

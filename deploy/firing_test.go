@@ -63,6 +63,7 @@ func healthy() world {
 		"rekey_refresh_overdue_seconds":                                   always(0),
 		"rekey_refresh_failures":                                          always(0),
 		"rekey_generation_draining":                                       always(0),
+		"rekey_connection_usable":                                         always(6),
 		`rekey_pool_state{rekey_pool_state="starting"}`:                   always(0),
 		`rekey_pool_state{rekey_pool_state="serving"}`:                    always(1),
 		`rekey_pool_state{rekey_pool_state="refused"}`:                    always(0),
@@ -90,6 +91,7 @@ func (w world) closed(end time.Duration) world {
 	for _, name := range []string{
 		"rekey_credential_time_to_expiry_seconds", "rekey_credential_time_to_not_after_seconds", "rekey_credential_age_seconds",
 		"rekey_credential_alternate", "rekey_refresh_overdue_seconds", "rekey_refresh_failures",
+		"rekey_connection_usable",
 	} {
 		w[name] = while(end, w[name])
 	}
@@ -209,6 +211,9 @@ func TestFiring(t *testing.T) {
 		{"expired", healthy().with(state("expired")).with(lease(-60, 240)), hour, []string{"RekeyCredentialExpired"}},
 		{"no credential yet", healthy().with(state("starting")), hour, []string{"RekeyNoCredential"}},
 		{"refused", healthy().with(state("refused")), hour, []string{"RekeyLoginRefused"}},
+		{"refused, with no connection", healthy().with(state("refused")).with(metric("rekey_connection_usable", always(0))), hour,
+			[]string{"RekeyPoolDown", "RekeyLoginRefused"}},
+		{"no connection, and nobody who wants one", healthy().with(metric("rekey_connection_usable", always(0))), hour, nil},
 		{"overdue by less than half of the slack", healthy().with(lease(100, 80)), hour, nil},
 		{"overdue by more", healthy().with(lease(80, 100)), hour, []string{"RekeyCredentialExpiresSoon"}},
 		{"overdue, without an end", healthy().with(world{

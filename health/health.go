@@ -17,7 +17,7 @@ import (
 	"github.com/rekeyhq/rekey"
 )
 
-// Pool is what is asked, such as a *managedpool.Pool.
+// Pool is what is asked, such as a *managedpool.Pool or a *sqladapter.DB.
 type Pool interface {
 	Status() rekey.Status
 }

@@ -53,6 +53,7 @@ var statuses = map[string]bool{
 	"1044": true, // no access to the database
 	"1045": true, // wrong user or password
 	"1049": true, // no such database
+	"1130": true, // not from this host
 	"1141": true, // no such grant
 	"1142": true, // no access to the table
 	"1143": true, // no access to the column
@@ -62,6 +63,7 @@ var statuses = map[string]bool{
 	"1820": true, // the password must be changed
 	"1862": true, // the password has expired
 	"3118": true, // the account is locked
+	"3955": true, // the account is locked for some days
 	"4150": true, // too many wrong passwords
 	"4151": true, // the account is locked (MariaDB)
 }

@@ -33,7 +33,7 @@ type observed struct {
 	all      []metric.Observable
 
 	expiry, notAfter, age, overdue               metric.Float64ObservableGauge
-	generation, alternate, failures              metric.Int64ObservableGauge
+	generation, alternate, failures, usable      metric.Int64ObservableGauge
 	connections, draining, state, breaker        metric.Int64ObservableUpDownCounter
 	connCount, connMax, connIdleMax, connIdleMin metric.Int64ObservableUpDownCounter
 	timeouts, acquires, waited, created          metric.Int64ObservableCounter
@@ -73,9 +73,11 @@ func (o *observed) makeCredential(meter metric.Meter) (errs []error) {
 	o.overdue = secondsGauge("rekey.refresh.overdue",
 		"Seconds for which the credential in use should have been replaced or extended; 0 while it need not.")
 	o.generation = gauge("rekey.credential.generation", "{generation}", "The number of credentials adopted so far.")
-	o.failures = gauge("rekey.refresh.failures", "{refresh}", "Refreshes that failed in a row.")
+	o.failures = gauge("rekey.refresh.failures", "{refresh}", "Refreshes in a row that failed, or only renewed the lease because fetching had failed.")
 	o.connections = upDown("rekey.connection.count", "{connection}",
 		"Connections of the credential in use and of those before it, hijacked ones included.")
+	o.usable = gauge("rekey.connection.usable", "{connection}",
+		"Open connections that callers can be given, of all generations; not those that were hijacked, or whose role has lost everything.")
 	o.draining = upDown("rekey.generation.draining", "{generation}", "Superseded generations that have connections.")
 	o.state = upDown("rekey.pool.state", "{pool}", "1 for the state that the pool is in, 0 for the others.")
 	o.breaker = upDown("rekey.breaker.state", "{breaker}", "1 for the state of the circuit breaker around the source, 0 for the others.")
@@ -101,9 +103,9 @@ func (o *observed) makeConnections(meter metric.Meter) (errs []error) {
 	o.timeouts = counter("db.client.connection.timeouts", "{timeout}",
 		"The number of connection timeouts that have occurred trying to obtain a connection from the pool.")
 	o.acquires = counter("rekey.acquire.count", "{acquire}", "Acquires that got a connection.")
-	o.acquireTime = secondsCounter("rekey.acquire.time", "How long they took, together.")
-	o.waited = counter("rekey.acquire.waited", "{acquire}", "Acquires that got a connection and found none idle at first.")
-	o.waitTime = secondsCounter("rekey.acquire.wait_time", "How long they waited, together.")
+	o.acquireTime = secondsCounter("rekey.acquire.time", "How long they took, together; of a sqladapter.DB, only how long callers queued.")
+	o.waited = counter("rekey.acquire.waited", "{acquire}", "Acquires that got a connection and found none idle at first; of a sqladapter.DB, also those whose context ended in the queue.")
+	o.waitTime = secondsCounter("rekey.acquire.wait_time", "How long those of rekey.acquire.waited waited, together.")
 	o.created = counter("rekey.connection.created", "{connection}", "Connections made.")
 	return errs
 }
@@ -143,6 +145,7 @@ func (o *observed) observeCredential(s rekey.Status, to metric.Observer) {
 	}
 	to.ObserveInt64(o.generation, int64(s.Generation), o.common)
 	to.ObserveInt64(o.failures, int64(s.Failures), o.common)
+	to.ObserveInt64(o.usable, int64(s.Usable), o.common)
 	if s.Generation == 0 {
 		return
 	}

@@ -37,7 +37,7 @@ const (
 	schema = "https://opentelemetry.io/schemas/1.43.0"
 )
 
-// Pool is what can be observed, such as a *managedpool.Pool.
+// Pool is what can be observed, such as a *managedpool.Pool or a *sqladapter.DB.
 type Pool interface {
 	Status() rekey.Status
 }

@@ -44,8 +44,8 @@ func everyEvent() (events []rekey.Event) {
 		add(rekey.RefreshEndedEvent{Trigger: trigger, Outcome: outcomes[i], Generation: 1, Duration: 3 * time.Second})
 	}
 	for _, code := range []string{
-		"28P01", "28000", "42501", "42704", "3D000", "1044", "1045", "1049", "1141", "1142", "1143", "1227", "1370", "1698",
-		"1820", "1862", "3118", "4150", "4151", "made up",
+		"28P01", "28000", "42501", "42704", "3D000", "1044", "1045", "1049", "1130", "1141", "1142", "1143", "1227", "1370", "1698",
+		"1820", "1862", "3118", "3955", "4150", "4151", "made up",
 	} {
 		add(rekey.LoginRefusedEvent{SQLState: code, Revoked: code == "42704"})
 	}
@@ -74,7 +74,7 @@ func TestValues(t *testing.T) {
 		}
 		pool := &still{
 			status: rekey.Status{
-				State: rekey.StateServing, Generation: 12, Failures: 13, Breaker: rekey.BreakerHalfOpen, Alternate: true, Connections: 14,
+				State: rekey.StateServing, Generation: 12, Failures: 13, Breaker: rekey.BreakerHalfOpen, Alternate: true, Connections: 14, Usable: 32,
 				IssuedAt: time.Now(), FirstIssuedAt: time.Now().Add(-15 * time.Second), ExpiresAt: time.Now().Add(16 * time.Second),
 				NotAfter: time.Now().Add(17 * time.Second), RefreshDue: time.Now().Add(-18 * time.Second),
 				Draining: []rekey.GenerationStatus{{Connections: 19}, {Connections: 20}},
@@ -139,6 +139,7 @@ func checkNumbers(t *testing.T, points []point) {
 		{"rekey.refresh.failures", 13, 0, nil},
 		{"rekey.connection.count", 14, 0, []attribute.KeyValue{is("rekey.generation.role", "current")}},
 		{"rekey.connection.count", 39, 0, []attribute.KeyValue{is("rekey.generation.role", "draining")}},
+		{"rekey.connection.usable", 32, 0, nil},
 		{"rekey.generation.draining", 2, 0, nil},
 		{"rekey.pool.state", 1, 0, []attribute.KeyValue{is("rekey.pool.state", "serving")}},
 		{"rekey.pool.state", 1, 0, nil},
@@ -157,7 +158,7 @@ func checkNumbers(t *testing.T, points []point) {
 		{"rekey.connection.cut", 2, 0, []attribute.KeyValue{is("rekey.connection.cut.reason", "close")}},
 		{"rekey.credential.retired", 4, 0, nil},
 		{"rekey.credential.expired", 1, 0, nil},
-		{"rekey.login.refused", 20, 0, nil},
+		{"rekey.login.refused", 22, 0, nil},
 		{"rekey.login.refused", 1, 0, []attribute.KeyValue{attribute.Bool("rekey.login.revoked", true)}},
 		{"rekey.alternate.used", 1, 0, nil},
 		{"rekey.alternate.confirmed", 1, 0, nil},

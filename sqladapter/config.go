@@ -78,7 +78,8 @@ type Config struct {
 	MaxHold time.Duration
 
 	// BreakerFailures is after how many failed fetches in a row the source is left alone, for BreakerOpen
-	// at the longest; leases are still renewed. Default to 5 and 30 seconds.
+	// at the longest; leases are still renewed. Fetches while no login works, when little time is left, after a change that the
+	// source told of, and by Refresh are made all the same. Default to 5 and 30 seconds.
 	BreakerFailures int
 	BreakerOpen     time.Duration
 

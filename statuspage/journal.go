@@ -38,7 +38,7 @@ func newJournal(room int) *journal {
 // routine reports whether an event tells that all is as it was, or is a step of what another event tells of.
 func routine(event rekey.Event) bool {
 	if end, ok := event.(rekey.RefreshEndedEvent); ok { // it alone knows why there was an adoption, say
-		return end.Outcome == rekey.OutcomeUnchanged || end.Outcome == rekey.OutcomeFailed
+		return end.Recovered == 0 && (end.Outcome == rekey.OutcomeUnchanged || end.Outcome == rekey.OutcomeFailed)
 	}
 	return event.Level() < slog.LevelInfo
 }

@@ -11,6 +11,7 @@ type round struct {
 	began   time.Time // zero: none is under way
 	trigger rekey.Trigger
 	outcome rekey.Outcome // empty: nothing yet
+	failed  int           // refreshes before it, in a row
 }
 
 // note remembers what came of the round, by what is told of it.
@@ -60,7 +61,7 @@ func triggerOf(in input, first bool) rekey.Trigger {
 // followRound takes note of a round that in has begun.
 func (e *Engine) followRound(in input) {
 	if e.round.began.IsZero() && e.machine.op != opNone {
-		e.round = round{began: time.Now(), trigger: triggerOf(in, e.machine.rounds == 0)}
+		e.round = round{began: time.Now(), trigger: triggerOf(in, e.machine.rounds == 0), failed: e.machine.failures}
 	}
 }
 
@@ -72,6 +73,9 @@ func (e *Engine) tellRound() {
 	}
 	if g := e.machine.current; g != nil {
 		event.Generation, event.Version = g.ID, g.Credential.Version
+	}
+	if e.machine.failures == 0 {
+		event.Recovered = e.round.failed
 	}
 	e.round = round{}
 	e.emit(event)

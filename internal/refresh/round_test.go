@@ -43,6 +43,34 @@ func TestRoundsAreTold(t *testing.T) {
 	})
 }
 
+// TestRecoveryIsTold: the refresh that ends failures says how many, and those around it do not.
+func TestRecoveryIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.source.say(static("v1"), nil)
+		r.up()
+		r.source.say(source.Credential{}, errors.New("store is out"))
+		time.Sleep(5 * time.Minute)
+		settle()
+		failures := r.View().Failures
+		r.source.say(static("v1"), nil)
+		time.Sleep(10 * time.Minute)
+		settle()
+		var told []int
+		for _, e := range r.said() {
+			if e, ok := e.(rekey.RefreshEndedEvent); ok && e.Recovered > 0 {
+				told = append(told, e.Recovered)
+				if e.Outcome != rekey.OutcomeUnchanged {
+					t.Errorf("it was %s", e.Outcome)
+				}
+			}
+		}
+		if len(told) != 1 || failures == 0 || told[0] < failures {
+			t.Errorf("recovered from %v, after %d failures", told, failures)
+		}
+	})
+}
+
 // TestBreakerIsTold: each change of the breaker is an event, the end of its pause included, within the second.
 func TestBreakerIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -3,7 +3,8 @@
 import { moment } from "./format.js";
 
 // generations returns them newest first:
-// {id, version, username, from, superseded, drained, expires, alternate, connections, cancelled, current, refused}.
+// {id, version, username, from, superseded, ended, drained, closed, closedAt, expires, alternate, connections, cancelled, current,
+// refused}.
 export function generations(records, status) {
   const found = new Map();
   const get = (id) => {
@@ -16,6 +17,7 @@ export function generations(records, status) {
     Object.assign(get(old.generation), { version: old.version, connections: old.connections, draining: true });
   }
   const all = [...found.values()].sort((a, b) => b.id - a.id);
+  if (status?.state === "closed") close(all[0], records.findLast((r) => r.name === "pool closed")?.at);
   return supersede(all).filter((g) => g.from);
 }
 
@@ -40,6 +42,12 @@ function describeCurrent(g, status) {
     connections: status.connections, current: status.state !== "closed", refused: status.state === "refused",
   });
   g.from ??= moment(status.adopted_at);
+  if (status.state === "serving" || status.state === "degraded") g.ended = undefined; // its lease was renewed after its end
+}
+
+// close ends the last generation with its pool. When that was is not known to a page without the event.
+function close(g, at) {
+  if (g) Object.assign(g, { closed: true, closedAt: at, current: false, refused: false, expires: null });
 }
 
 // endOf is when the pool is done with the credential in use: its connections are closed a margin before it expires.

@@ -1,7 +1,7 @@
 // One pool: its state, the facts about its credential, its timeline and its refreshes.
 
 import { el, keyed, setData, setHidden, setText, setVars } from "./dom.js";
-import { count, dateTime, moment, time, until } from "./format.js";
+import { count, dateTime, moment, span, time, until } from "./format.js";
 import { endOf, generations } from "./generations.js";
 import { folded, refreshes } from "./refreshes.js";
 import { Timeline } from "./timeline.js";
@@ -12,7 +12,7 @@ const states = {
   waiting: "Not there yet.",
   starting: "No credential has been verified yet.",
   serving: "The credential in use is good, and the last refresh went well.",
-  degraded: "The credential in use is good; the last refresh failed.",
+  degraded: "The credential in use is good; the last fetch failed, or what it gave was not adopted.",
   refused: "The server refuses new logins with the credential in use.",
   expired: "The credential in use has ended, and nothing newer was had.",
   closed: "The pool was closed.",
@@ -66,7 +66,14 @@ export class PoolView {
 
 function sentence(state, status) {
   const failed = status?.failures ? ` ${count(status.failures, "failure")} in a row: ${status.last_error}` : "";
-  return (states[state] ?? "") + failed;
+  return (states[state] ?? "") + left(state, status) + failed;
+}
+
+// left says what callers of a pool can do whose login is refused.
+function left(state, status) {
+  if (state !== "refused") return "";
+  const n = status.usable;
+  return n ? ` ${count(n, "open connection still serves", "open connections still serve")}.` : " No open connection is left: callers get none.";
 }
 
 // legend says what the colours mean. The rows say the same in words.
@@ -94,6 +101,7 @@ function makeRefresh() {
 class Facts {
   #counts = el("span", { class: "counts" });
   #margin = el("span", { class: "margin" });
+  #overdue = el("span", { class: "overdue" });
   #life = el("span", { class: "life", "aria-hidden": "true" });
   #values = {};
 
@@ -105,11 +113,12 @@ class Facts {
       return el("div", { class: `fact-${name}` }, el("dt", {}, title), value);
     };
     this.node = el("dl", { class: "facts" },
-      fact("ends", "Credential ends", this.#margin, this.#life), fact("refresh", "Next refresh"), fact("connections", "Connections", this.#counts),
-      fact("breaker", "Breaker"), fact("user", "User"), fact("version", "Version"));
+      fact("ends", "Credential ends", this.#margin, this.#life), fact("refresh", "Next refresh", this.#overdue), fact("connections", "Connections", this.#counts),
+      fact("breaker", "Breaker"), fact("user", "User"), fact("version", "Version"), fact("age", "Age"));
   }
 
-  update({ status, counts }, generations, now) {
+  update({ status: last, counts }, generations, now) {
+    const status = last?.state === "closed" ? undefined : last; // what was is of no use any more
     const v = this.#values;
     const ends = endOf(status);
     setText(v.ends, !status?.generation ? "–" : ends ? until(ends, now) : "never");
@@ -117,14 +126,19 @@ class Facts {
     this.#drawMargin(ends, moment(status?.expires_at), now);
     this.#drawLife(status, ends, now);
     const next = moment(status?.next_refresh);
-    setText(v.refresh, next ? (next > now ? until(next, now) : "now") : status && status.state !== "closed" ? "now" : "–");
-    setText(v.connections, connections(generations));
-    setText(this.#counts, counts ? `${counts.used} in use, ${counts.idle} idle, ${counts.max} at most` : "");
+    setText(v.refresh, next ? (next > now ? until(next, now) : "now") : status ? "now" : "–");
+    this.#drawOverdue(moment(status?.refresh_due), now);
+    const all = connections(generations);
+    setText(v.connections, status || all !== "0" ? all : "–");
+    setText(this.#counts, status && counts ? `${counts.used} in use, ${counts.idle} idle, ${counts.max} at most` : "");
     setText(v.breaker, status?.breaker || "–");
     setData(v.breaker, "state", status?.breaker ?? "");
     setText(v.user, status?.username ? `${status.username}${status.alternate ? " (alternate)" : ""}` : "–");
     setText(v.version, status?.version || "–");
     v.version.title = status?.version ?? "";
+    const issued = moment(status?.first_issued_at);
+    setText(v.age, !issued ? "–" : now - issued < 1000 ? "new" : span(now - issued));
+    v.age.title = issued ? `first issued at ${dateTime(issued)}` : "";
   }
 
   // drawMargin says what the issuer says, where the pool is done with a credential earlier.
@@ -132,6 +146,13 @@ class Facts {
     const earlier = Boolean(ends && expires && expires - ends >= 1000);
     setHidden(this.#margin, !earlier);
     if (earlier) setText(this.#margin, `for this pool; it expires at ${time(expires, now)}`);
+  }
+
+  // drawOverdue says for how long the credential should have been replaced; attempts that fail do not change that.
+  #drawOverdue(due, now) {
+    const late = Boolean(due && now - due >= 1000);
+    setHidden(this.#overdue, !late);
+    if (late) setText(this.#overdue, `overdue for ${span(now - due)}`);
   }
 
   // drawLife shows how much of the credential's life is left.
@@ -144,7 +165,8 @@ class Facts {
 }
 
 function connections(generations) {
-  const draining = generations.filter((g) => !g.current).reduce((n, g) => n + g.connections, 0);
-  const current = generations.find((g) => g.current)?.connections ?? 0;
+  const newest = (g) => g.current || g.closed;
+  const draining = generations.filter((g) => !newest(g)).reduce((n, g) => n + g.connections, 0);
+  const current = generations.find(newest)?.connections ?? 0;
   return draining ? `${current} + ${draining} draining` : `${current}`;
 }

@@ -2,7 +2,7 @@
 // the next has come (amber), and is gone; what lies ahead of the one in use is an outline up to its expiry.
 
 import { el, keyed, setData, setHidden, setText, setVars } from "./dom.js";
-import { count, span, time, until } from "./format.js";
+import { count, moment, span, time, until } from "./format.js";
 import { scale } from "./scale.js";
 
 const rows = 4; // as many are there from the beginning, so that nothing moves when they fill; more only if more drain
@@ -30,7 +30,7 @@ export class Timeline {
 
   update(generations, refreshes, status, now) {
     const shown = choose(generations);
-    const next = status?.next_refresh ? Date.parse(status.next_refresh) : null;
+    const next = status?.state !== "closed" ? moment(status?.next_refresh) : null;
     const where = scale(shown, next, now);
     setVars(this.node, { now: where.share(now) });
     this.#drawAxis(where);
@@ -108,22 +108,31 @@ function makeRow() {
 }
 
 function phase(g) {
-  if (g.ended && !g.superseded) return "expired";
+  if (expired(g) && !g.superseded) return "expired";
   if (g.current) return "current";
   return g.drained || !g.connections ? "gone" : "draining";
 }
 
+// expired reports whether it came to its own end before the next one, or the pool's end, came.
+const expired = (g) => Boolean(g.ended) && g.ended <= Math.min(g.superseded ?? Infinity, g.closedAt ?? Infinity);
+
+// reignEnd is when it was no longer what callers got.
+const reignEnd = (g, now) => Math.min(g.ended ?? now, g.superseded ?? now, g.closedAt ?? now);
+
 function drawBars(g, where, { reign, drain, ahead, story }) {
-  const superseded = g.superseded ?? g.ended ?? where.now;
-  const gone = g.drained ?? (g.connections || g.draining ? where.now : superseded);
-  setVars(reign, { from: where.share(g.from), to: where.share(superseded) });
+  const reigned = reignEnd(g, where.now);
+  const superseded = g.superseded ?? reigned;
+  const drains = g.superseded && (!expired(g) || g.connections); // what has expired was closed then
+  const gone = !drains ? reigned : g.drained ?? (g.connections || g.draining ? where.now : superseded);
+  setVars(reign, { from: where.share(g.from), to: where.share(reigned) });
+  setHidden(reign, Boolean(g.closed) && !g.closedAt && !g.ended);
   setVars(drain, { from: where.share(superseded), to: where.share(Math.max(gone, superseded)) });
-  setHidden(drain, !g.superseded);
+  setHidden(drain, !drains);
   const end = g.current ? g.expires ?? where.to : 0;
   setVars(ahead, { from: where.share(where.now), to: where.share(end) });
-  setHidden(ahead, !g.current || g.refused || end <= where.now);
+  setHidden(ahead, !g.current || g.refused || expired(g) || end <= where.now);
   setData(ahead, "open", String(!g.expires || g.expires > where.to));
-  const last = where.share(g.current ? end : Math.max(gone, superseded));
+  const last = where.share(g.current && !expired(g) ? end : Math.max(gone, reigned));
   setVars(story, { at: last < roomAfter ? last : where.share(g.from) });
   setData(story, "side", last < roomAfter ? "after" : where.share(g.from) > roomBefore ? "before" : "inside");
 }
@@ -131,8 +140,10 @@ function drawBars(g, where, { reign, drain, ahead, story }) {
 // tell says in words what the bars show.
 function tell(g, now) {
   const since = time(g.from, now);
+  if (expired(g) && !g.connections) return `expired${g.cancelled ? `, ${g.cancelled} cancelled` : ""}`;
+  if (g.closed) return "closed";
   if (g.current) return `${g.refused ? "refused; " : ""}in use since ${since}${g.alternate ? ", an alternate" : ""}`;
   if (g.drained) return `${g.took === undefined ? "drained" : `drained in ${span(g.took)}`}${g.cancelled ? `, ${g.cancelled} cancelled` : ""}`;
   if (g.connections || g.draining) return `draining for ${span(now - g.superseded)}`;
-  return g.ended ? "expired" : "superseded";
+  return "superseded";
 }

@@ -21,7 +21,7 @@ func TestEveryEventIsToldInWords(t *testing.T) {
 	b.open(s.url())
 	b.untilText(".log", "Pool closed")
 	eval[bool](b, `document.querySelector("input[value=DEBUG]").click(), true`)
-	b.untilText(".log", "Refresh, after a refused login, ended in 12 ms: the login in use works again")
+	b.untilText(".log", "Refresh, after a refused login, ended in 12 ms: the login in use works again, after 3 failures")
 	lines := eval[[]string](b, `[...document.querySelectorAll(".log li .what")].map((e) => e.innerText)`)
 	if want := len(everyevent.All()) + 3; len(lines) != want {
 		t.Errorf("%d lines for %d events", len(lines), want)

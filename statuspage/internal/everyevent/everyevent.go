@@ -23,6 +23,7 @@ func All() []rekey.Event {
 		rekey.ConfirmedEvent{Generation: generation, Version: version},
 		rekey.RefreshEndedEvent{
 			Trigger: rekey.TriggerRefused, Outcome: rekey.OutcomeRestored, Generation: generation, Version: version, Duration: took,
+			Recovered: 3,
 		},
 		rekey.LoginRefusedEvent{Generation: generation, Version: version, SQLState: "28P01"},
 		rekey.LoginRestoredEvent{Generation: generation, Version: version, Verify: took},
