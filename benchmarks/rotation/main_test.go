@@ -14,6 +14,7 @@ import (
 	"github.com/rekeyhq/rekey/benchmarks/internal/contender"
 	"github.com/rekeyhq/rekey/benchmarks/internal/report"
 	"github.com/rekeyhq/rekey/benchmarks/internal/scenario"
+	"github.com/rekeyhq/rekey/benchmarks/internal/server"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 )
 
@@ -151,5 +152,30 @@ func TestPick(t *testing.T) {
 	}
 	if _, err := pick("contenders", contender.All, contenderID, "none"); err == nil || !strings.Contains(err.Error(), `"none"`) {
 		t.Error(err)
+	}
+}
+
+// TestNothingBeforeTheRotation: a pool that is reset at each change asks the store once for each of its connections, for
+// each rotation, and for nothing before the first one.
+func TestNothingBeforeTheRotation(t *testing.T) {
+	o := short(t, "reset", "newrole")
+	o.For, o.rate = scenario.Lead+scenario.Every*3/4, 1000
+	s, err := server.Open(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := o.turn(s, o.scenarios[0], o.contenders[0]).play(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotations := 0
+	for _, m := range out.marks {
+		if m.Label == "new role" {
+			rotations++
+		}
+	}
+	if rotations != 1 || out.calls < 1 || out.calls > rotations*o.Conns {
+		t.Errorf("%d calls of the store, %d rotations of %d connections", out.calls, rotations, o.Conns)
 	}
 }
