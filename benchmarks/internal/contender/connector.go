@@ -17,7 +17,7 @@ import (
 var connector = Contender{
 	ID: "connector", Name: "go-db-credential-refresh", Extra: 0,
 	Text: "github.com/GoCodeAlone/go-db-credential-refresh v1.3.0 over pgx: its Connector asks the store at each connect, and once more after " +
-		"a refused password. As its example says, with a maximum lifetime of connections: eight tenths of the time that an old login stays valid.",
+		"a refused password. As its example says, with a maximum lifetime of connections: " + lifetimes + ".",
 	Open: openConnector,
 }
 
