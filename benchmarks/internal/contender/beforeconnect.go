@@ -14,7 +14,7 @@ import (
 // all connections from being closed at the exact same time, starving the pool".
 var beforeConnect = Contender{
 	ID: "beforeconnect", Name: "pgxpool, BeforeConnect", Extra: 0,
-	Text: "pgxpool whose BeforeConnect asks the store for the login of each new connection. With MaxConnLifetime and its jitter: " + lifetimes +
+	Text: "pgxpool whose BeforeConnect asks the store for the login of each new connection; " + remembers + ". With MaxConnLifetime and its jitter: " + lifetimes +
 		". (pgxpool reckons the jitter in whole seconds: with leases as short as here it is none.)",
 	Open: func(ctx context.Context, w World) (Pool, error) {
 		pool, err := openBeforeConnect(ctx, w, w.setLifetime)
@@ -50,7 +50,8 @@ func (w World) setLifetime(c *pgxpool.Config) {
 }
 
 func openBeforeConnect(ctx context.Context, w World, change func(*pgxpool.Config)) (*pgxpool.Pool, error) {
-	secret, err := w.Store.Get(ctx)
+	from := &lastGood{store: w.Store}
+	secret, err := from.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func openBeforeConnect(ctx context.Context, w World, change func(*pgxpool.Config
 		return nil, err
 	}
 	config.BeforeConnect = func(ctx context.Context, config *pgx.ConnConfig) error {
-		secret, err := w.Store.Get(ctx)
+		secret, err := from.Get(ctx)
 		if err != nil {
 			return err
 		}
