@@ -3,10 +3,12 @@ package report
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"math"
 	"reflect"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +147,40 @@ func TestValues(t *testing.T) {
 	}
 	if !math.IsNaN(Median(nil)) || Median([]float64{3, 1, 2}) != 2 || Median([]float64{1, 2, 3, 4}) != 2.5 {
 		t.Error("Median")
+	}
+}
+
+// TestWarning: a report from a busy machine says so, in each of its forms.
+func TestWarning(t *testing.T) {
+	r := sample()
+	for _, busy := range []bool{false, true} {
+		r.Machine.CPUs, r.Machine.Load = 2, 1.5
+		if busy {
+			r.Machine.Load = 18.4
+		}
+		var text, page strings.Builder
+		if err := errors.Join(r.WriteTable(&text), r.WriteHTML(&page)); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []string{text.String(), page.String()} {
+			if strings.Contains(got, "18.4 on 2 CPUs") != busy {
+				t.Errorf("busy %v:\n%s", busy, got)
+			}
+		}
+	}
+}
+
+// TestBuild: figures say of what commit they are, and of what versions of those that they are compared with.
+func TestBuild(t *testing.T) {
+	b := buildOf(&debug.BuildInfo{
+		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"}},
+		Deps:     []*debug.Module{{Path: "github.com/jackc/pgx/v5", Version: "v5.12.0"}, {Path: "golang.org/x/sys", Version: "v0.1.0"}},
+	})
+	if got := b.String(); got != "commit 0123456789ab (modified), pgx/v5 v5.12.0" {
+		t.Error(got)
+	}
+	if got := (Build{}).String(); got != "" {
+		t.Error(got)
 	}
 }
 
