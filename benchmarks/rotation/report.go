@@ -17,7 +17,7 @@ func (o options) report(seen results) *report.Report {
 	r := &report.Report{Tool: "rotation", Title: "Rotation under load"}
 	r.Settle("connections of a pool", fmt.Sprint(o.Conns))
 	r.Settle("load", fmt.Sprintf("open, %g operations a second; a latency counts from when the operation was due", o.rate))
-	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median, the range, and the median of the ratios to the floor", o.Rounds, o.For))
+	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median, the range, and the median of the ratios to the floor: the plain pool of its kind, pgxpool or database/sql", o.Rounds, o.For))
 	r.Settle("a rotation each", o.every.String()+", where there are several")
 	r.Settle("a caller's deadline", scenario.Deadline.String())
 	r.Settle("a call of the store", store.Latency.String())
@@ -120,7 +120,7 @@ var figures = []figure{
 	{Column: report.Column{Name: "sessions", Unit: report.Count, Help: "the most at once, counted on the server each 10 ms"},
 		of: always(func(o *outcome) float64 { return float64(server.Most(o.sessions)) })},
 	{Column: report.Column{Name: "store calls", Unit: report.Count}, of: always(func(o *outcome) float64 { return float64(o.calls) })},
-	{Column: report.Column{Name: "CPU", Unit: report.Microseconds, Help: "of the client, for each operation; load and census included"},
+	{Column: report.Column{Name: "CPU", Unit: report.Microseconds, Help: "of this process, for each operation: the load, the census and the issuer's work are in it, and a floor has no issuer"},
 		of: always(func(o *outcome) float64 { return o.cpu.Seconds() * 1e6 / float64(max(1, o.Ops)) }), ratio: true},
 }
 
@@ -130,7 +130,6 @@ func (o options) table(s scenario.Scenario, seen map[string][]*outcome) report.T
 	for _, f := range figures {
 		t.Columns = append(t.Columns, f.Column)
 	}
-	floor := seen[floorID(o.contenders)]
 	for _, c := range o.contenders {
 		rounds := seen[c.ID]
 		if len(rounds) == 0 {
@@ -139,20 +138,11 @@ func (o options) table(s scenario.Scenario, seen map[string][]*outcome) report.T
 		row := t.Add(c.Name)
 		row.Ours, row.Floor = c.Ours, c.Floor
 		for _, f := range figures {
-			row.Cells = append(row.Cells, f.cell(rounds, floor, c))
+			row.Cells = append(row.Cells, f.cell(rounds, seen[c.Over], c))
 		}
 	}
 	markBest(&t)
 	return t
-}
-
-func floorID(all []contender.Contender) string {
-	for _, c := range all {
-		if c.Floor {
-			return c.ID
-		}
-	}
-	return ""
 }
 
 func (f figure) cell(rounds, floor []*outcome, c contender.Contender) report.Value {

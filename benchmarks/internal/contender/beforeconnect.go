@@ -13,7 +13,7 @@ import (
 // "MaxConnLifetimeJitter is the duration after MaxConnLifetime to randomly decide to close a connection. This helps prevent
 // all connections from being closed at the exact same time, starving the pool".
 var beforeConnect = Contender{
-	ID: "beforeconnect", Name: "pgxpool, BeforeConnect", Extra: 0,
+	ID: "beforeconnect", Over: "plain", Name: "pgxpool, BeforeConnect", Extra: 0,
 	Text: "pgxpool whose BeforeConnect asks the store for the login of each new connection; " + remembers + ". With MaxConnLifetime and its jitter: " + lifetimes +
 		". (pgxpool reckons the jitter in whole seconds: with leases as short as here it is none.)",
 	Open: func(ctx context.Context, w World) (Pool, error) {
@@ -29,7 +29,7 @@ var beforeConnect = Contender{
 // intended for use when an error is detected that would disrupt all connections (such as a network interruption or a
 // server state change)".
 var beforeConnectReset = Contender{
-	ID: "reset", Name: "pgxpool, BeforeConnect and Reset", Extra: 0,
+	ID: "reset", Over: "plain", Name: "pgxpool, BeforeConnect and Reset", Extra: 0,
 	Text: "The same without a lifetime, and with a watcher that calls pgxpool's Reset at each change of the secret.",
 	Open: func(ctx context.Context, w World) (Pool, error) {
 		pool, err := openBeforeConnect(ctx, w, nil)

@@ -15,7 +15,7 @@ import (
 // a Connector for the driver pgx, database/sql over it, and a maximum lifetime, of which that example says: "In a
 // production environment, Vault role TTLs and connection lifetime should be tuned".
 var connector = Contender{
-	ID: "connector", Name: "go-db-credential-refresh", Extra: 0,
+	ID: "connector", Over: "plainsql", Name: "go-db-credential-refresh", Extra: 0,
 	Text: "github.com/GoCodeAlone/go-db-credential-refresh v1.3.0 over pgx: its Connector asks the store at each connect, and once more after " +
 		"a refused password; " + remembers + ". As its example says, with a maximum lifetime of connections: " + lifetimes + ".",
 	Open: openConnector,

@@ -41,6 +41,9 @@ type Contender struct {
 	Ours  bool
 	Floor bool // its credentials do not rotate
 
+	// Over is the ID of the floor that it is measured against: the plain pool of the same kind.
+	Over string
+
 	// Extension: it explains figures, and is left out unless it is asked for.
 	Extension bool
 
