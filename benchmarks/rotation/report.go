@@ -81,8 +81,17 @@ func (o options) setups() string {
 
 func (o options) section(s scenario.Scenario, seen map[string][]*outcome) report.Section {
 	return report.Section{
-		ID: s.ID, Title: s.Title, Text: s.Text, Tables: []report.Table{o.table(s, seen)}, Charts: o.charts(s, seen),
+		ID: s.ID, Title: s.Title, Text: s.Text, Tables: o.tables(s, seen), Charts: o.charts(s, seen),
 	}
+}
+
+// tables are the figures, and what failures said where there were any.
+func (o options) tables(s scenario.Scenario, seen map[string][]*outcome) []report.Table {
+	all := []report.Table{o.table(s, seen)}
+	if said := o.said(seen); len(said.Rows) > 0 {
+		all = append(all, said)
+	}
+	return all
 }
 
 // figure is a column of a scenario's table.
@@ -92,6 +101,8 @@ type figure struct {
 	ratio bool
 	best  bool // the least is the best
 }
+
+const latencyHelp = "of all operations, from when each was due; one that failed counts as the caller's deadline, or longer if it took longer"
 
 func always(f func(*outcome) float64) func(*outcome) (float64, bool) {
 	return func(o *outcome) (float64, bool) { return f(o), true }
@@ -111,10 +122,10 @@ var figures = []figure{
 		of: always(func(o *outcome) float64 { return float64(o.Outcomes[load.Killed]) })},
 	{Column: report.Column{Name: "last failure", Unit: report.Seconds, Help: "when, since the turn began"},
 		of: func(o *outcome) (float64, bool) { return o.LastFailure.Seconds(), o.LastFailure >= 0 }},
-	{Column: report.Column{Name: "p50", Unit: report.Milliseconds}, of: quantile(50), ratio: true},
-	{Column: report.Column{Name: "p99", Unit: report.Milliseconds}, of: quantile(99), ratio: true},
-	{Column: report.Column{Name: "p99.9", Unit: report.Milliseconds}, of: quantile(99.9), ratio: true, best: true},
-	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds}, of: quantile(100), ratio: true},
+	{Column: report.Column{Name: "p50", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(50), ratio: true},
+	{Column: report.Column{Name: "p99", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99), ratio: true},
+	{Column: report.Column{Name: "p99.9", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99.9), ratio: true, best: true},
+	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(100), ratio: true},
 	{Column: report.Column{Name: "worst stall", Unit: report.Milliseconds, Help: "the longest time in which no operation succeeded"},
 		of: always(func(o *outcome) float64 { return o.WorstStall.Seconds() * 1000 }), ratio: true, best: true},
 	{Column: report.Column{Name: "sessions", Unit: report.Count, Help: "the most at once, counted on the server each 10 ms"},
