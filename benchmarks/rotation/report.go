@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rekeyhq/rekey/benchmarks/internal/contender"
@@ -17,7 +19,7 @@ func (o options) report(seen results) *report.Report {
 	r := &report.Report{Tool: "rotation", Title: "Rotation under load"}
 	r.Settle("connections of a pool", fmt.Sprint(o.Conns))
 	r.Settle("load", fmt.Sprintf("open, %g operations a second; a latency counts from when the operation was due", o.rate))
-	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median, the range, and the median of the ratios to the floor: the plain pool of its kind, pgxpool or database/sql", o.Rounds, o.For))
+	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median and the range of the rounds, and the same of their ratios to the floor: the plain pool of its kind, pgxpool or database/sql", o.Rounds, o.For))
 	r.Settle("a rotation each", o.every.String()+", where there are several")
 	r.Settle("a caller's deadline", scenario.Deadline.String())
 	r.Settle("a call of the store", store.Latency.String())
@@ -46,20 +48,26 @@ func (o options) overview(seen results) report.Section {
 		unit              report.Unit
 	}{
 		{failuresTable, "Failed operations a turn", "failed", report.Count},
-		{tailTable, "p99.9 of the latency", "p99.9", report.Milliseconds},
+		{tailTable, "The tail of the latency", "", report.Milliseconds},
 		{stallTable, "Worst stall", "worst stall", report.Milliseconds},
 	} {
 		table := report.Table{ID: kind.id, Title: kind.title, Key: "pool"}
-		columns := make([]report.Table, 0, len(o.scenarios))
+		columns, names := make([]report.Table, 0, len(o.scenarios)), make([]string, 0, len(o.scenarios))
 		for _, sc := range o.scenarios {
-			table.Columns = append(table.Columns, report.Column{Name: sc.Short, Unit: kind.unit, Help: sc.Title})
-			columns = append(columns, o.table(sc, seen[sc.ID]))
+			from := o.table(sc, seen[sc.ID])
+			column, name := kind.column, sc.Short
+			if kind.id == tailTable {
+				column = tail(from)
+				name += ": " + column
+			}
+			table.Columns = append(table.Columns, report.Column{Name: name, Unit: kind.unit, Help: sc.Title})
+			columns, names = append(columns, from), append(names, column)
 		}
 		for _, c := range o.contenders {
 			row := table.Add(c.Name)
 			row.Ours, row.Floor = c.Ours, c.Floor
-			for _, from := range columns {
-				v, ok := from.Cell(c.Name, kind.column)
+			for n, from := range columns {
+				v, ok := from.Cell(c.Name, names[n])
 				if !ok {
 					v = report.None()
 				}
@@ -69,6 +77,21 @@ func (o options) overview(seen results) report.Section {
 		s.Tables = append(s.Tables, table)
 	}
 	return s
+}
+
+// tail is the highest percentile that all rows of a scenario's table have; else the slowest.
+func tail(t report.Table) string {
+	for _, name := range []string{"p99.9", "p99"} {
+		has := len(t.Rows) > 0
+		for _, row := range t.Rows {
+			v, _ := t.Cell(row.Name, name)
+			has = has && v.Text == ""
+		}
+		if has {
+			return name
+		}
+	}
+	return "slowest"
 }
 
 func (o options) setups() string {
@@ -100,6 +123,9 @@ type figure struct {
 	of    func(*outcome) (float64, bool) // false: there is none in that round
 	ratio bool
 	best  bool // the least is the best
+
+	percentile float64 // that it is; 0: none
+	warm       bool    // it says nothing of a pool that begins cold
 }
 
 const latencyHelp = "of all operations, from when each was due; one that failed counts as the caller's deadline, or longer if it took longer"
@@ -108,8 +134,21 @@ func always(f func(*outcome) float64) func(*outcome) (float64, bool) {
 	return func(o *outcome) (float64, bool) { return f(o), true }
 }
 
+// beyond is how many operations must be slower than a percentile for it to say anything.
+const beyond = 10
+
+// quantile is a percentile of each round, where the rounds together have enough operations beyond it.
 func quantile(p float64) func(*outcome) (float64, bool) {
 	return always(func(o *outcome) float64 { return o.Quantile(p).Seconds() * 1000 })
+}
+
+// tells reports whether rounds have enough operations for a figure.
+func (f figure) tells(rounds []*outcome) bool {
+	ops := 0
+	for _, o := range rounds {
+		ops += o.Ops
+	}
+	return float64(ops)*(1-f.percentile/100) >= beyond || f.percentile == 0
 }
 
 var figures = []figure{
@@ -122,12 +161,12 @@ var figures = []figure{
 		of: always(func(o *outcome) float64 { return float64(o.Outcomes[load.Killed]) })},
 	{Column: report.Column{Name: "last failure", Unit: report.Seconds, Help: "when, since the turn began"},
 		of: func(o *outcome) (float64, bool) { return o.LastFailure.Seconds(), o.LastFailure >= 0 }},
-	{Column: report.Column{Name: "p50", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(50), ratio: true},
-	{Column: report.Column{Name: "p99", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99), ratio: true},
-	{Column: report.Column{Name: "p99.9", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99.9), ratio: true, best: true},
-	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(100), ratio: true},
+	{Column: report.Column{Name: "p50", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(50), percentile: 50, ratio: true},
+	{Column: report.Column{Name: "p99", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99), percentile: 99, ratio: true},
+	{Column: report.Column{Name: "p99.9", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99.9), percentile: 99.9, ratio: true, best: true},
+	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(100), ratio: true, best: true},
 	{Column: report.Column{Name: "worst stall", Unit: report.Milliseconds, Help: "the longest time in which no operation succeeded"},
-		of: always(func(o *outcome) float64 { return o.WorstStall.Seconds() * 1000 }), ratio: true, best: true},
+		of: always(func(o *outcome) float64 { return o.WorstStall.Seconds() * 1000 }), ratio: true, best: true, warm: true},
 	{Column: report.Column{Name: "sessions", Unit: report.Count, Help: "the most at once, counted on the server each 10 ms"},
 		of: always(func(o *outcome) float64 { return float64(server.Most(o.sessions)) })},
 	{Column: report.Column{Name: "store calls", Unit: report.Count}, of: always(func(o *outcome) float64 { return float64(o.calls) })},
@@ -149,7 +188,11 @@ func (o options) table(s scenario.Scenario, seen map[string][]*outcome) report.T
 		row := t.Add(c.Name)
 		row.Ours, row.Floor = c.Ours, c.Floor
 		for _, f := range figures {
-			row.Cells = append(row.Cells, f.cell(rounds, seen[c.Over], c))
+			cell := report.None()
+			if f.tells(rounds) && !(f.warm && s.Cold) {
+				cell = f.cell(rounds, seen[c.Over], c)
+			}
+			row.Cells = append(row.Cells, cell)
 		}
 	}
 	markBest(&t)
@@ -181,20 +224,21 @@ func (f figure) values(rounds []*outcome) (out []float64) {
 }
 
 // markBest marks the least of each column among those that rotate, fail nothing, and stay within one session more than
-// the pool's size.
+// the pool's size; where its rounds are all below those of each of the others. What may be chance is marked nowhere.
 func markBest(t *report.Table) {
 	for i, f := range figures {
 		if !f.best {
 			continue
 		}
-		var best *report.Value
+		var fair []*report.Value
 		for _, row := range t.Rows {
-			if v := &row.Cells[i]; !row.Floor && !broken(row) && v.Text == "" && (best == nil || v.Median < best.Median) {
-				best = v
+			if v := &row.Cells[i]; !row.Floor && !broken(row) && v.Text == "" {
+				fair = append(fair, v)
 			}
 		}
-		if best != nil {
-			best.Best = true
+		slices.SortFunc(fair, func(a, b *report.Value) int { return cmp.Compare(a.Max, b.Max) })
+		if len(fair) > 0 && !slices.ContainsFunc(fair[1:], func(v *report.Value) bool { return v.Min <= fair[0].Max }) {
+			fair[0].Best = true
 		}
 	}
 }

@@ -63,7 +63,7 @@ func TestTable(t *testing.T) {
 	if err := sample().WriteTable(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"p99, ms", "2.00 (1.00–3.00)", "3.00 (1.00–3.00) 1.00×", "yes", "connections: 10"} {
+	for _, want := range []string{"p99, ms", "2.00 (1.00–3.00)", "3.00 (1.00–3.00) 1.00× (1.00–1.50)", "yes", "connections: 10"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}
@@ -205,7 +205,7 @@ func TestNinesTicks(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	want := "| pool | p99, ms | failed | kept |\n|---|---|---|---|\n| plain | 2.00 | 0 | yes |\n| **ours** | 3.00 (1.00×) | 0 | – |\n"
+	want := "| pool | p99, ms | failed | kept |\n|---|---|---|---|\n| plain | 2.00 (1.00–3.00) | 0 | yes |\n| **ours** | 3.00 (1.00–3.00) 1.00× (1.00–1.50) | 0 | – |\n"
 	if got := sample().Sections[0].Tables[0].Markdown(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
