@@ -59,6 +59,21 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestIncomplete: a report that its limit has cut is not taken over.
+func TestIncomplete(t *testing.T) {
+	root, from := t.TempDir(), t.TempDir()
+	r := sample()
+	r.Incomplete = "stopped after -limit 1m0s"
+	var b bytes.Buffer
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(from, "rotation.json"), b.String())
+	if err := run(root, from); err == nil || !strings.Contains(err.Error(), "incomplete") {
+		t.Error(err)
+	}
+}
+
 func sample() *report.Report {
 	r := &report.Report{Tool: "rotation", Machine: report.Machine{CPUs: 2, OS: "linux", Arch: "amd64", Go: "go1.26"}}
 	r.Settle("rounds", "3")

@@ -154,16 +154,16 @@ func TestValues(t *testing.T) {
 func TestWarning(t *testing.T) {
 	r := sample()
 	for _, busy := range []bool{false, true} {
-		r.Machine.CPUs, r.Machine.Load = 2, 1.5
+		r.Machine.CPUs, r.Machine.Load, r.Incomplete = 2, 1.5, ""
 		if busy {
-			r.Machine.Load = 18.4
+			r.Machine.Load, r.Incomplete = 18.4, "stopped early"
 		}
 		var text, page strings.Builder
 		if err := errors.Join(r.WriteTable(&text), r.WriteHTML(&page)); err != nil {
 			t.Fatal(err)
 		}
 		for _, got := range []string{text.String(), page.String()} {
-			if strings.Contains(got, "18.4 on 2 CPUs") != busy {
+			if strings.Contains(got, "18.4 on 2 CPUs") != busy || strings.Contains(got, "Incomplete: stopped early") != busy {
 				t.Errorf("busy %v:\n%s", busy, got)
 			}
 		}
