@@ -225,6 +225,7 @@ func TestRoundTicks(t *testing.T) {
 		want        string
 	}{
 		{0, 3, "0 1 2 3"}, {0, 10.5, "0 2 4 6 8 10"}, {0.2, 0.31, "0.2 0.22 0.24 0.26 0.28 0.3"}, {0, 2400, "0 500 1000 1500 2000"},
+		{-0.5, 10, "0 2 4 6 8 10"},
 	} {
 		var labels []string
 		for _, tick := range (round{}).Ticks(test.least, test.most) {
