@@ -19,7 +19,7 @@ func (o options) report(seen results) *report.Report {
 	r := &report.Report{Tool: "rotation", Title: "Rotation under load"}
 	r.Settle("connections of a pool", fmt.Sprint(o.Conns))
 	r.Settle("load", fmt.Sprintf("open, %g operations a second; a latency counts from when the operation was due", o.rate))
-	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median and the range of the rounds, and the same of their ratios to the floor: the plain pool of its kind, pgxpool or database/sql", o.Rounds, o.For))
+	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median and the range of the rounds (a percentile is that of all rounds together), and the median and range of their ratios to the floor: the plain pool of its kind, pgxpool or database/sql", o.Rounds, o.For))
 	r.Settle("a rotation each", o.every.String()+", where there are several")
 	r.Settle("a caller's deadline", scenario.Deadline.String())
 	r.Settle("a call of the store", store.Latency.String())
@@ -137,9 +137,18 @@ func always(f func(*outcome) float64) func(*outcome) (float64, bool) {
 // beyond is how many operations must be slower than a percentile for it to say anything.
 const beyond = 10
 
-// quantile is a percentile of each round, where the rounds together have enough operations beyond it.
+// quantile is a percentile of a round.
 func quantile(p float64) func(*outcome) (float64, bool) {
 	return always(func(o *outcome) float64 { return o.Quantile(p).Seconds() * 1000 })
+}
+
+// together is the percentile of all rounds as one, in milliseconds.
+func together(rounds []*outcome, percentile float64) float64 {
+	all := load.NewHistogram()
+	for _, o := range rounds {
+		all.Merge(o.Latency)
+	}
+	return float64(all.ValueAtQuantile(percentile)) / 1000
 }
 
 // tells reports whether rounds have enough operations for a figure.
@@ -201,6 +210,9 @@ func (o options) table(s scenario.Scenario, seen map[string][]*outcome) report.T
 
 func (f figure) cell(rounds, floor []*outcome, c contender.Contender) report.Value {
 	v := report.Spread(f.values(rounds))
+	if f.percentile > 0 {
+		v.Median = together(rounds, f.percentile)
+	}
 	if f.ratio && !c.Floor {
 		v = v.Over(f.values(rounds), f.values(floor))
 	}

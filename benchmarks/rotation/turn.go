@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	warmUp      = 300 * time.Millisecond
+	warmUp      = 150 * time.Millisecond
 	dropTimeout = 10 * time.Second
 )
 

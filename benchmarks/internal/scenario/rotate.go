@@ -44,15 +44,15 @@ var killed = Scenario{
 	ID: "killed", Short: "killed, store late", Title: "Sessions killed, and the store lags",
 	Text: "The role's password changes and all of its sessions are ended; the store has the new password one second later. No login works for that " +
 		"second, and each caller has three: to wait is enough. Statements in flight when their session ended are counted apart; they fail for everybody.",
-	Length: 1800 * time.Millisecond,
+	Length: 1700 * time.Millisecond,
 	Load:   quiet, Script: killSessions,
 }
 
 var wrongPassword = Scenario{
 	ID: "wrong", Short: "wrong password", Title: "A wrong new password",
-	Text: "The store gets a new role with a password that is not its own; one second later it is right, and one more second later the old role is dropped. " +
+	Text: "The store gets a new role with a password that is not its own; 0.8 s later it is right, and as much later again the old role is dropped. " +
 		"The old login works throughout.",
-	Length: 2600 * time.Millisecond, Overlap: Overlap,
+	Length: 2200 * time.Millisecond, Overlap: wrongFor,
 	Load: quiet, Script: publishWrong,
 }
 
@@ -133,6 +133,9 @@ func killSessions(ctx context.Context, s *Stage) error {
 	return nil
 }
 
+// wrongFor is how long the store has the wrong password, and how long the old role lives on after that.
+const wrongFor = 800 * time.Millisecond
+
 func publishWrong(ctx context.Context, s *Stage) error {
 	if !s.until(ctx, Lead) {
 		return nil
@@ -146,12 +149,12 @@ func publishWrong(ctx context.Context, s *Stage) error {
 	wrong.Password = "wrong" + next.Password
 	s.publish(wrong)
 	s.mark("wrong password")
-	if !s.until(ctx, Lead+time.Second) {
+	if !s.until(ctx, Lead+wrongFor) {
 		return nil
 	}
 	s.publish(next)
 	s.mark("right password")
-	if !s.until(ctx, Lead+2*time.Second) {
+	if !s.until(ctx, Lead+2*wrongFor) {
 		return nil
 	}
 	s.mark("old dropped")

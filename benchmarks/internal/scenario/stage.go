@@ -31,7 +31,7 @@ type Mark struct {
 
 // preparation is how long before the stage's clock starts the first login is made, where that login's end is in the
 // store from the beginning: time enough to open a pool and to warm it.
-const preparation = 700 * time.Millisecond
+const preparation = 500 * time.Millisecond
 
 // NewStage issues the first login. It ends so long after the stage begins; 0: never.
 func NewStage(ctx context.Context, roles *server.Roles, o server.RoleOptions, end time.Duration) (*Stage, error) {
