@@ -236,7 +236,7 @@ func (f figure) values(rounds []*outcome) (out []float64) {
 }
 
 // markBest marks the least of each column among those that rotate, fail nothing, and stay within one session more than
-// the pool's size; where its rounds are all below those of each of the others. What may be chance is marked nowhere.
+// the pool's size; where its rounds are all below those of each of the others. What may be chance is not marked, and one round may.
 func markBest(t *report.Table) {
 	for i, f := range figures {
 		if !f.best {
@@ -249,7 +249,7 @@ func markBest(t *report.Table) {
 			}
 		}
 		slices.SortFunc(fair, func(a, b *report.Value) int { return cmp.Compare(a.Max, b.Max) })
-		if len(fair) > 0 && !slices.ContainsFunc(fair[1:], func(v *report.Value) bool { return v.Min <= fair[0].Max }) {
+		if len(fair) > 0 && fair[0].Rounds > 1 && !slices.ContainsFunc(fair[1:], func(v *report.Value) bool { return v.Min <= fair[0].Max }) {
 			fair[0].Best = true
 		}
 	}

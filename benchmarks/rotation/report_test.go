@@ -29,6 +29,7 @@ func TestBest(t *testing.T) {
 		{[]float64{1, 2, 3}, []float64{4, 5, 6}, true},
 		{[]float64{1, 2, 5}, []float64{4, 5, 6}, false},
 		{[]float64{1, 2, 3}, []float64{3, 5, 6}, false},
+		{[]float64{1}, []float64{2}, false},
 	} {
 		table := report.Table{}
 		for _, rounds := range [][]float64{test.b, test.a} {
