@@ -24,7 +24,8 @@ type block struct {
 // picture is a chart that the README shows.
 type picture struct{ section, chart string }
 
-// blocks are the README's. A command without a report in results, or without its two lines in the README, has none.
+// blocks are the README's, in their order. A command without a report in results has none. The first one that has needs its
+// two lines there; the lines of the others are made.
 var blocks = []block{rotation, latency, scale}
 
 // imageFolder is where pictures are kept, seen from the README.
@@ -42,6 +43,7 @@ func generate(root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	files, readme := map[string][]byte{}, string(text)
+	var before *block
 	for _, b := range blocks {
 		r, err := report.ReadFile(resultFile(root, b.tool))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -50,9 +52,10 @@ func generate(root string) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if readme, err = b.insert(readme, r); err != nil {
+		if readme, err = b.insert(readme, before, r); err != nil {
 			return nil, err
 		}
+		before = &b
 		for _, p := range b.pictures {
 			svg, err := p.draw(r)
 			if err != nil {
@@ -65,15 +68,25 @@ func generate(root string) (map[string][]byte, error) {
 	return files, nil
 }
 
-func (b block) insert(readme string, r *report.Report) (string, error) {
-	first, last := "<!-- benchmarks:"+b.tool+" -->\n", "<!-- /benchmarks:"+b.tool+" -->\n"
-	before, rest, ok := strings.Cut(readme, first)
-	_, after, ended := strings.Cut(rest, last)
+// lines are those that a block stands between.
+func (b block) lines() (first, last string) {
+	return "<!-- benchmarks:" + b.tool + " -->\n", "<!-- /benchmarks:" + b.tool + " -->\n"
+}
+
+// insert writes a block where it stands; one that has no place yet comes after the one before.
+func (b block) insert(readme string, before *block, r *report.Report) (string, error) {
+	first, last := b.lines()
+	if before != nil && !strings.Contains(readme, first) {
+		_, end := before.lines()
+		readme = strings.Replace(readme, end, end+"\n"+first+last, 1)
+	}
+	head, rest, ok := strings.Cut(readme, first)
+	_, tail, ended := strings.Cut(rest, last)
 	if !ok || !ended {
 		return "", fmt.Errorf("the README has no lines %q and %q", strings.TrimSpace(first), strings.TrimSpace(last))
 	}
 	text, err := b.markdown(b, r)
-	return before + first + text + last + after, err
+	return head + first + text + last + tail, err
 }
 
 func (p picture) draw(r *report.Report) ([]byte, error) {

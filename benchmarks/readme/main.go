@@ -9,12 +9,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/rekeyhq/rekey/benchmarks/internal/cli"
+	"github.com/rekeyhq/rekey/benchmarks/internal/report"
 )
 
 func main() {
 	root := flag.String("root", "..", "the repository")
 	from := flag.String("from", "", "a folder with new reports, which are copied to benchmarks/results")
 	flag.Parse()
+	cli.NoArgs("readme")
 	if err := run(*root, *from); err != nil {
 		fmt.Fprintln(os.Stderr, "readme:", err)
 		os.Exit(1)
@@ -42,8 +46,18 @@ func run(root, from string) error {
 	return nil
 }
 
-// takeOver copies the reports of those commands that the README shows; one that is not there stays as it was.
+// takeOver copies the reports of those commands that the README shows; one that is not there stays as it was. One that
+// does not have everything is refused, before any is copied.
 func takeOver(root, from string) error {
+	for _, b := range blocks {
+		r, err := report.ReadFile(filepath.Join(from, b.tool+".json"))
+		if err == nil && r.Incomplete != "" {
+			return fmt.Errorf("the report of %s is incomplete: %s", b.tool, r.Incomplete)
+		}
+		if err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
 	for _, b := range blocks {
 		text, err := os.ReadFile(filepath.Join(from, b.tool+".json"))
 		if os.IsNotExist(err) {

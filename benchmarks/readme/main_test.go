@@ -21,6 +21,26 @@ func TestGenerated(t *testing.T) {
 			t.Errorf("%s is not what go run ./readme makes of benchmarks/results (%v)", path, err)
 		}
 	}
+	readme := string(files[filepath.Join("..", "..", "README.md")])
+	for _, b := range blocks {
+		first, last := b.lines()
+		_, err := os.Stat(resultFile(filepath.Join("..", ".."), b.tool))
+		if strings.Contains(readme, first) != (err == nil) || strings.Contains(readme, first+last) {
+			t.Errorf("the README has a place for %s without figures, or figures without a place", b.tool)
+		}
+	}
+}
+
+// TestPlace: a block that the README does not have yet comes after the one before.
+func TestPlace(t *testing.T) {
+	before := block{tool: "one"}
+	b := block{tool: "two", markdown: func(block, *report.Report) (string, error) { return "new\n", nil }}
+	first, last := before.lines()
+	own, end := b.lines()
+	got, err := b.insert(first+"old\n"+last+"after\n", &before, nil)
+	if want := first + "old\n" + last + "\n" + own + "new\n" + end + "after\n"; err != nil || got != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
 }
 
 func TestRun(t *testing.T) {
@@ -47,7 +67,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "stale") || strings.Count(text, "| ours | 7 |") != 3 {
+	if strings.Contains(text, "stale") || strings.Count(text, "| ours | 7 |") != 2 {
 		t.Errorf("not in place of the old:\n%s", text)
 	}
 	if svg, err := os.ReadFile(filepath.Join(root, imageFolder, "rotation-newrole-percentiles.svg")); err != nil || !bytes.HasPrefix(svg, []byte("<svg")) {
@@ -56,6 +76,21 @@ func TestRun(t *testing.T) {
 	write(t, readme, "no place for it")
 	if err := run(root, ""); err == nil {
 		t.Error("a README without a place for the figures was taken")
+	}
+}
+
+// TestIncomplete: a report that its limit has cut is not taken over.
+func TestIncomplete(t *testing.T) {
+	root, from := t.TempDir(), t.TempDir()
+	r := sample()
+	r.Incomplete = "stopped after -limit 1m0s"
+	var b bytes.Buffer
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(from, "rotation.json"), b.String())
+	if err := run(root, from); err == nil || !strings.Contains(err.Error(), "incomplete") {
+		t.Error(err)
 	}
 }
 

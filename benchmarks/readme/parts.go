@@ -47,6 +47,9 @@ func writeSettings(b *strings.Builder, r *report.Report) {
 	for _, s := range r.Settings {
 		fmt.Fprintf(b, " %s: %s.", capital(s.Name), s.Value)
 	}
+	if warning := r.Machine.Warning(); warning != "" {
+		b.WriteString(" **" + warning + "**")
+	}
 	b.WriteString("\n")
 }
 

@@ -12,13 +12,14 @@ var rotation = block{
 	pictures: []picture{{"newrole", "latency"}, {"newrole", "percentiles"}},
 }
 
-// rotationText is three tables: what failed, the tail, and the worst stall.
+// rotationText is two tables: what failed, and the tail. The rest is on the page of the command.
 func rotationText(own block, r *report.Report) (string, error) {
 	var b strings.Builder
-	b.WriteString("Beside what one would use otherwise, each set up as its documentation sets it up best: medians of the rounds, and ratios to the\n" +
-		"first row. Nothing happens to the logins of the first two. Bold is the best of those that fail nothing in a scenario and have at most one session more than the pool's size.\n\n")
+	b.WriteString("Beside what one would use otherwise, each set up as its documentation sets it up best. Nothing happens to the logins of the first two rows, the floors.\n" +
+		"Where only the password changes, sessions live on, and there is nothing to gain. Bold is the best of those that fail nothing in a scenario and have at most\n" +
+		"one session more than the pool's size, where chance cannot have made it the best.\n\n")
 	writeSettings(&b, r)
-	for _, id := range []string{"failed", "p999", "stall"} {
+	for _, id := range []string{"failed", "p999"} {
 		table, err := tableOf(r, "overview", id)
 		if err != nil {
 			return "", err

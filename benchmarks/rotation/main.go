@@ -24,7 +24,7 @@ import (
 func main() {
 	var o options
 	o.Flags = cli.Register(flag.CommandLine, cli.Defaults{Rounds: 3, For: 3 * time.Second})
-	flag.Float64Var(&o.rate, "rate", 1000, "operations a second, where connections are mostly idle")
+	flag.Float64Var(&o.rate, "rate", 2200, "operations a second, where connections are mostly idle")
 	flag.DurationVar(&o.every, "every", scenario.Every, "time between rotations, in scenarios that have several")
 	contenders := flag.String("contenders", "", "which, by commas: "+strings.Join(ids(contender.All, contenderID), ", "))
 	scenarios := flag.String("scenarios", "", "which, by commas: "+strings.Join(ids(scenario.All, scenarioID), ", "))

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rekeyhq/rekey/benchmarks/internal/contender"
@@ -17,7 +19,7 @@ func (o options) report(seen results) *report.Report {
 	r := &report.Report{Tool: "rotation", Title: "Rotation under load"}
 	r.Settle("connections of a pool", fmt.Sprint(o.Conns))
 	r.Settle("load", fmt.Sprintf("open, %g operations a second; a latency counts from when the operation was due", o.rate))
-	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median, the range, and the median of the ratios to the floor", o.Rounds, o.For))
+	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median and the range of the rounds (a percentile is that of all rounds together), and the median and range of their ratios to the floor: the plain pool of its kind, pgxpool or database/sql", o.Rounds, o.For))
 	r.Settle("a rotation each", o.every.String()+", where there are several")
 	r.Settle("a caller's deadline", scenario.Deadline.String())
 	r.Settle("a call of the store", store.Latency.String())
@@ -46,20 +48,26 @@ func (o options) overview(seen results) report.Section {
 		unit              report.Unit
 	}{
 		{failuresTable, "Failed operations a turn", "failed", report.Count},
-		{tailTable, "p99.9 of the latency", "p99.9", report.Milliseconds},
+		{tailTable, "The tail of the latency", "", report.Milliseconds},
 		{stallTable, "Worst stall", "worst stall", report.Milliseconds},
 	} {
 		table := report.Table{ID: kind.id, Title: kind.title, Key: "pool"}
-		columns := make([]report.Table, 0, len(o.scenarios))
+		columns, names := make([]report.Table, 0, len(o.scenarios)), make([]string, 0, len(o.scenarios))
 		for _, sc := range o.scenarios {
-			table.Columns = append(table.Columns, report.Column{Name: sc.Short, Unit: kind.unit, Help: sc.Title})
-			columns = append(columns, o.table(sc, seen[sc.ID]))
+			from := o.table(sc, seen[sc.ID])
+			column, name := kind.column, sc.Short
+			if kind.id == tailTable {
+				column = tail(from)
+				name += ": " + column
+			}
+			table.Columns = append(table.Columns, report.Column{Name: name, Unit: kind.unit, Help: sc.Title})
+			columns, names = append(columns, from), append(names, column)
 		}
 		for _, c := range o.contenders {
 			row := table.Add(c.Name)
 			row.Ours, row.Floor = c.Ours, c.Floor
-			for _, from := range columns {
-				v, ok := from.Cell(c.Name, kind.column)
+			for n, from := range columns {
+				v, ok := from.Cell(c.Name, names[n])
 				if !ok {
 					v = report.None()
 				}
@@ -69,6 +77,21 @@ func (o options) overview(seen results) report.Section {
 		s.Tables = append(s.Tables, table)
 	}
 	return s
+}
+
+// tail is the highest percentile that all rows of a scenario's table have; else the slowest.
+func tail(t report.Table) string {
+	for _, name := range []string{"p99.9", "p99"} {
+		has := len(t.Rows) > 0
+		for _, row := range t.Rows {
+			v, _ := t.Cell(row.Name, name)
+			has = has && v.Text == ""
+		}
+		if has {
+			return name
+		}
+	}
+	return "slowest"
 }
 
 func (o options) setups() string {
@@ -81,8 +104,17 @@ func (o options) setups() string {
 
 func (o options) section(s scenario.Scenario, seen map[string][]*outcome) report.Section {
 	return report.Section{
-		ID: s.ID, Title: s.Title, Text: s.Text, Tables: []report.Table{o.table(s, seen)}, Charts: o.charts(s, seen),
+		ID: s.ID, Title: s.Title, Text: s.Text, Tables: o.tables(s, seen), Charts: o.charts(s, seen),
 	}
+}
+
+// tables are the figures, and what failures said where there were any.
+func (o options) tables(s scenario.Scenario, seen map[string][]*outcome) []report.Table {
+	all := []report.Table{o.table(s, seen)}
+	if said := o.said(seen); len(said.Rows) > 0 {
+		all = append(all, said)
+	}
+	return all
 }
 
 // figure is a column of a scenario's table.
@@ -91,14 +123,41 @@ type figure struct {
 	of    func(*outcome) (float64, bool) // false: there is none in that round
 	ratio bool
 	best  bool // the least is the best
+
+	percentile float64 // that it is; 0: none
+	warm       bool    // it says nothing of a pool that begins cold
 }
+
+const latencyHelp = "of all operations, from when each was due; one that failed counts as the caller's deadline, or longer if it took longer"
 
 func always(f func(*outcome) float64) func(*outcome) (float64, bool) {
 	return func(o *outcome) (float64, bool) { return f(o), true }
 }
 
+// beyond is how many operations must be slower than a percentile for it to say anything.
+const beyond = 10
+
+// quantile is a percentile of a round.
 func quantile(p float64) func(*outcome) (float64, bool) {
 	return always(func(o *outcome) float64 { return o.Quantile(p).Seconds() * 1000 })
+}
+
+// together is the percentile of all rounds as one, in milliseconds.
+func together(rounds []*outcome, percentile float64) float64 {
+	all := load.NewHistogram()
+	for _, o := range rounds {
+		all.Merge(o.Latency)
+	}
+	return float64(all.ValueAtQuantile(percentile)) / 1000
+}
+
+// tells reports whether rounds have enough operations for a figure.
+func (f figure) tells(rounds []*outcome) bool {
+	ops := 0
+	for _, o := range rounds {
+		ops += o.Ops
+	}
+	return float64(ops)*(1-f.percentile/100) >= beyond || f.percentile == 0
 }
 
 var figures = []figure{
@@ -111,16 +170,16 @@ var figures = []figure{
 		of: always(func(o *outcome) float64 { return float64(o.Outcomes[load.Killed]) })},
 	{Column: report.Column{Name: "last failure", Unit: report.Seconds, Help: "when, since the turn began"},
 		of: func(o *outcome) (float64, bool) { return o.LastFailure.Seconds(), o.LastFailure >= 0 }},
-	{Column: report.Column{Name: "p50", Unit: report.Milliseconds}, of: quantile(50), ratio: true},
-	{Column: report.Column{Name: "p99", Unit: report.Milliseconds}, of: quantile(99), ratio: true},
-	{Column: report.Column{Name: "p99.9", Unit: report.Milliseconds}, of: quantile(99.9), ratio: true, best: true},
-	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds}, of: quantile(100), ratio: true},
+	{Column: report.Column{Name: "p50", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(50), percentile: 50, ratio: true},
+	{Column: report.Column{Name: "p99", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99), percentile: 99, ratio: true},
+	{Column: report.Column{Name: "p99.9", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99.9), percentile: 99.9, ratio: true, best: true},
+	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(100), ratio: true, best: true},
 	{Column: report.Column{Name: "worst stall", Unit: report.Milliseconds, Help: "the longest time in which no operation succeeded"},
-		of: always(func(o *outcome) float64 { return o.WorstStall.Seconds() * 1000 }), ratio: true, best: true},
+		of: always(func(o *outcome) float64 { return o.WorstStall.Seconds() * 1000 }), ratio: true, best: true, warm: true},
 	{Column: report.Column{Name: "sessions", Unit: report.Count, Help: "the most at once, counted on the server each 10 ms"},
 		of: always(func(o *outcome) float64 { return float64(server.Most(o.sessions)) })},
 	{Column: report.Column{Name: "store calls", Unit: report.Count}, of: always(func(o *outcome) float64 { return float64(o.calls) })},
-	{Column: report.Column{Name: "CPU", Unit: report.Microseconds, Help: "of the client, for each operation; load and census included"},
+	{Column: report.Column{Name: "CPU", Unit: report.Microseconds, Help: "of this process, for each operation: the load, the census and the issuer's work are in it, and a floor has no issuer"},
 		of: always(func(o *outcome) float64 { return o.cpu.Seconds() * 1e6 / float64(max(1, o.Ops)) }), ratio: true},
 }
 
@@ -130,7 +189,6 @@ func (o options) table(s scenario.Scenario, seen map[string][]*outcome) report.T
 	for _, f := range figures {
 		t.Columns = append(t.Columns, f.Column)
 	}
-	floor := seen[floorID(o.contenders)]
 	for _, c := range o.contenders {
 		rounds := seen[c.ID]
 		if len(rounds) == 0 {
@@ -139,24 +197,22 @@ func (o options) table(s scenario.Scenario, seen map[string][]*outcome) report.T
 		row := t.Add(c.Name)
 		row.Ours, row.Floor = c.Ours, c.Floor
 		for _, f := range figures {
-			row.Cells = append(row.Cells, f.cell(rounds, floor, c))
+			cell := report.None()
+			if f.tells(rounds) && !(f.warm && s.Cold) {
+				cell = f.cell(rounds, seen[c.Over], c)
+			}
+			row.Cells = append(row.Cells, cell)
 		}
 	}
 	markBest(&t)
 	return t
 }
 
-func floorID(all []contender.Contender) string {
-	for _, c := range all {
-		if c.Floor {
-			return c.ID
-		}
-	}
-	return ""
-}
-
 func (f figure) cell(rounds, floor []*outcome, c contender.Contender) report.Value {
 	v := report.Spread(f.values(rounds))
+	if f.percentile > 0 {
+		v.Median = together(rounds, f.percentile)
+	}
 	if f.ratio && !c.Floor {
 		v = v.Over(f.values(rounds), f.values(floor))
 	}
@@ -180,20 +236,21 @@ func (f figure) values(rounds []*outcome) (out []float64) {
 }
 
 // markBest marks the least of each column among those that rotate, fail nothing, and stay within one session more than
-// the pool's size.
+// the pool's size; where its rounds are all below those of each of the others. What may be chance is not marked, and one round may.
 func markBest(t *report.Table) {
 	for i, f := range figures {
 		if !f.best {
 			continue
 		}
-		var best *report.Value
+		var fair []*report.Value
 		for _, row := range t.Rows {
-			if v := &row.Cells[i]; !row.Floor && !broken(row) && v.Text == "" && (best == nil || v.Median < best.Median) {
-				best = v
+			if v := &row.Cells[i]; !row.Floor && !broken(row) && v.Text == "" {
+				fair = append(fair, v)
 			}
 		}
-		if best != nil {
-			best.Best = true
+		slices.SortFunc(fair, func(a, b *report.Value) int { return cmp.Compare(a.Max, b.Max) })
+		if len(fair) > 0 && fair[0].Rounds > 1 && !slices.ContainsFunc(fair[1:], func(v *report.Value) bool { return v.Min <= fair[0].Max }) {
+			fair[0].Best = true
 		}
 	}
 }

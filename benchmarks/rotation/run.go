@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strconv"
 	"time"
 
@@ -46,13 +44,12 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 	return r, err
 }
 
-// rounds plays each contender in each scenario once a round, in another order each time, so that none always follows
-// the same one.
+// rounds plays each contender in each scenario once a round, in another order each time.
 func (o options) rounds(ctx context.Context, s *server.Server, seen results) error {
 	progress := o.NewProgress(o.Rounds * len(o.scenarios) * len(o.contenders))
 	for round := range o.Rounds {
 		for n, sc := range o.scenarios {
-			for _, c := range shuffled(o.contenders, round, n) {
+			for _, c := range ordered(o.contenders, round*len(o.contenders)/o.Rounds+n) {
 				out, err := o.turn(s, sc, c).play(ctx)
 				if err != nil {
 					return fmt.Errorf("round %d, %s, %s: %w", round+1, sc.ID, c.ID, err)
@@ -65,11 +62,17 @@ func (o options) rounds(ctx context.Context, s *server.Server, seen results) err
 	return nil
 }
 
-// shuffled is the same in every run.
-func shuffled(all []contender.Contender, round, scenario int) []contender.Contender {
-	out := slices.Clone(all)
-	order := rand.New(rand.NewPCG(uint64(round), uint64(scenario)))
-	order.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+// ordered is a row of a Latin square: as often as there are contenders, each of them has been at every place once. Its first
+// row goes 0, 1, last, 2, last but one and so on, so that two that follow each other in one row do so in few others.
+func ordered(all []contender.Contender, row int) []contender.Contender {
+	out := make([]contender.Contender, len(all))
+	for place := range all {
+		n := (place + 1) / 2
+		if place%2 == 0 {
+			n = len(all) - n
+		}
+		out[place] = all[(n+row)%len(all)]
+	}
 	return out
 }
 

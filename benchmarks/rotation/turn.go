@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	warmUp      = 300 * time.Millisecond
+	warmUp      = 150 * time.Millisecond
 	dropTimeout = 10 * time.Second
 )
 
@@ -49,13 +49,13 @@ func (t turn) play(ctx context.Context) (out *outcome, err error) {
 	if t.scenario.Role != nil {
 		role = t.scenario.Role(t.size.Conns)
 	}
-	stage, err := scenario.NewStage(ctx, roles, role)
+	stage, err := scenario.NewStage(ctx, roles, role, t.scenario.End)
 	if err != nil {
 		return nil, err
 	}
 	stage.Every = t.every
 	pool, err := t.contender.Open(ctx, contender.World{
-		DSN: t.size.Server.DSN, Store: stage.Store, Conns: t.size.Conns, Overlap: scenario.Overlap,
+		DSN: t.size.Server.DSN, Store: stage.Store, Conns: t.size.Conns, Overlap: t.scenario.Overlap,
 		Lasting: func(ctx context.Context) (server.Login, error) { return roles.Issue(ctx, server.RoleOptions{}) },
 	})
 	if err != nil {
@@ -77,9 +77,9 @@ func (t turn) watch(ctx context.Context, stage *scenario.Stage, pool contender.P
 		return nil, err
 	}
 	runtime.GC() // what the turn before has left
+	stage.Begin(ctx)
 	out := &outcome{conns: t.size.Conns, calls: stage.Store.Calls(), cpu: load.CPU()}
 	recorder := load.NewRecorder(int(2 * t.size.Rate * t.length.Seconds()))
-	stage.Begin()
 	script := t.script(ctx, stage)
 	work.Run(ctx, t.length, pool.Do, recorder)
 	err = script()

@@ -25,11 +25,12 @@ func (o options) fleet(ctx context.Context, r *report.Report) error {
 		}
 	}()
 	for _, s := range scenarios {
-		if err := context.Cause(ctx); err != nil {
+		began := time.Now()
+		result, err := fleet.Run(ctx, s.config, nil)
+		if err != nil {
 			return err
 		}
-		began := time.Now()
-		done = append(done, simulated{scenario: s, result: fleet.Run(s.config, nil)})
+		done = append(done, simulated{scenario: s, result: result})
 		progress.Step("%s: %v of %d instances in %v", s.title, s.config.Length, s.config.Instances, time.Since(began).Round(time.Millisecond))
 	}
 	return nil

@@ -67,6 +67,34 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// TestLimitWithReport: what there is at the limit is written, says that it is not all, and is no failure.
+func TestLimitWithReport(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.json")
+	f := parse(t, "-limit", "1ms", "-json", path)
+	err := execute(t.Context(), f, func(ctx context.Context, _ *Flags) (*report.Report, error) {
+		<-ctx.Done()
+		return &report.Report{Tool: "tool"}, ctx.Err()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if r, err := report.ReadFile(path); err != nil || r.Incomplete != "stopped after -limit 1ms" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestFilesFirst: a file that cannot be written is found before the run, not after it.
+func TestFilesFirst(t *testing.T) {
+	f := parse(t, "-html", filepath.Join(t.TempDir(), "missing", "r.html"))
+	err := execute(t.Context(), f, func(context.Context, *Flags) (*report.Report, error) {
+		t.Error("it ran")
+		return nil, nil
+	})
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 func TestProgress(t *testing.T) {
 	var b strings.Builder
 	p := parse(t).NewProgress(2)

@@ -9,13 +9,15 @@ import (
 
 // beforeConnect is what pgx itself offers. pgxpool's documentation of Config: "BeforeConnect is called before a new
 // connection is made. It is passed a copy of the underlying pgx.ConnConfig and will not impact any existing open
-// connections"; "MaxConnLifetime is the duration since creation after which a connection will be automatically closed".
+// connections"; "MaxConnLifetime is the duration since creation after which a connection will be automatically closed";
+// "MaxConnLifetimeJitter is the duration after MaxConnLifetime to randomly decide to close a connection. This helps prevent
+// all connections from being closed at the exact same time, starving the pool".
 var beforeConnect = Contender{
-	ID: "beforeconnect", Name: "pgxpool, BeforeConnect", Extra: 0,
-	Text: "pgxpool whose BeforeConnect asks the store for the login of each new connection, and whose MaxConnLifetime is " +
-		"eight tenths of the time that an old login stays valid: the best that its configuration allows.",
+	ID: "beforeconnect", Over: "plain", Name: "pgxpool, BeforeConnect", Extra: 0,
+	Text: "pgxpool whose BeforeConnect asks the store for the login of each new connection; " + remembers + ". With MaxConnLifetime and its jitter: " + lifetimes +
+		". (pgxpool reckons the jitter in whole seconds: with leases as short as here it is none.)",
 	Open: func(ctx context.Context, w World) (Pool, error) {
-		pool, err := openBeforeConnect(ctx, w, func(c *pgxpool.Config) { c.MaxConnLifetime = w.lifetime() })
+		pool, err := openBeforeConnect(ctx, w, w.setLifetime)
 		if err != nil {
 			return nil, err
 		}
@@ -27,7 +29,7 @@ var beforeConnect = Contender{
 // intended for use when an error is detected that would disrupt all connections (such as a network interruption or a
 // server state change)".
 var beforeConnectReset = Contender{
-	ID: "reset", Name: "pgxpool, BeforeConnect and Reset", Extra: 0,
+	ID: "reset", Over: "plain", Name: "pgxpool, BeforeConnect and Reset", Extra: 0,
 	Text: "The same without a lifetime, and with a watcher that calls pgxpool's Reset at each change of the secret.",
 	Open: func(ctx context.Context, w World) (Pool, error) {
 		pool, err := openBeforeConnect(ctx, w, nil)
@@ -39,8 +41,17 @@ var beforeConnectReset = Contender{
 	},
 }
 
+// setLifetime has connections closed by age, soon after they have come to it.
+func (w World) setLifetime(c *pgxpool.Config) {
+	if life := w.lifetime(); life > 0 {
+		c.MaxConnLifetime, c.MaxConnLifetimeJitter = life*7/8, life/8
+		c.HealthCheckPeriod = life / 8
+	}
+}
+
 func openBeforeConnect(ctx context.Context, w World, change func(*pgxpool.Config)) (*pgxpool.Pool, error) {
-	secret, err := w.Store.Get(ctx)
+	from := &lastGood{store: w.Store}
+	secret, err := from.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +60,7 @@ func openBeforeConnect(ctx context.Context, w World, change func(*pgxpool.Config
 		return nil, err
 	}
 	config.BeforeConnect = func(ctx context.Context, config *pgx.ConnConfig) error {
-		secret, err := w.Store.Get(ctx)
+		secret, err := from.Get(ctx)
 		if err != nil {
 			return err
 		}

@@ -15,15 +15,15 @@ import (
 // a Connector for the driver pgx, database/sql over it, and a maximum lifetime, of which that example says: "In a
 // production environment, Vault role TTLs and connection lifetime should be tuned".
 var connector = Contender{
-	ID: "connector", Name: "go-db-credential-refresh", Extra: 0,
+	ID: "connector", Over: "plainsql", Name: "go-db-credential-refresh", Extra: 0,
 	Text: "github.com/GoCodeAlone/go-db-credential-refresh v1.3.0 over pgx: its Connector asks the store at each connect, and once more after " +
-		"a refused password. As its example says, with a maximum lifetime of connections: eight tenths of the time that an old login stays valid.",
+		"a refused password; " + remembers + ". As its example says, with a maximum lifetime of connections: " + lifetimes + ".",
 	Open: openConnector,
 }
 
 func openConnector(_ context.Context, w World) (Pool, error) {
 	registerPgx()
-	c, err := driver.NewConnector(credentials{w.Store}, "pgx", &driver.Config{
+	c, err := driver.NewConnector(credentials{&lastGood{store: w.Store}}, "pgx", &driver.Config{
 		// "Allow caller to override formatter": ours knows the server's TLS settings.
 		Formatter: func(user, password, _ string, _ int, _ string, _ map[string]string) string {
 			return w.DSN(server.Login{User: user, Password: password})
@@ -46,8 +46,9 @@ func registerPgx() {
 	})
 }
 
-// credentials is our store as theirs. It caches nothing: what it holds is always what the store has.
-type credentials struct{ store *store.Store }
+// credentials is our store as theirs. Their store for Vault gives out one login until that is refused; ours asks each time,
+// so that a new login is used as soon as there is one, and remembers the last one for when it cannot.
+type credentials struct{ store *lastGood }
 
 func (c credentials) Get(ctx context.Context) (driver.Credentials, error) {
 	secret, err := c.store.Get(ctx)

@@ -19,8 +19,8 @@ type World struct {
 	// Lasting makes a login that no scenario touches.
 	Lasting func(context.Context) (server.Login, error)
 
-	// Overlap is how long an old login stays valid after the store has the next one. Who replaces connections by age
-	// sets their lifetime by it.
+	// Overlap is how long an old login stays valid after the store has the next one: what is left of its lease then. Who
+	// replaces connections by age sets their lifetime by it. Zero: sessions outlive their login, and need no lifetime.
 	Overlap time.Duration
 }
 
@@ -41,6 +41,9 @@ type Contender struct {
 	Ours  bool
 	Floor bool // its credentials do not rotate
 
+	// Over is the ID of the floor that it is measured against: the plain pool of the same kind.
+	Over string
+
 	// Extension: it explains figures, and is left out unless it is asked for.
 	Extension bool
 
@@ -53,8 +56,13 @@ type Contender struct {
 // All of them, in the order of tables.
 var All = []Contender{plain, plainSQL, swap, beforeConnect, beforeConnectReset, connector, inPlace, replace, sqlDB, logins}
 
-// lifetime of connections for those who replace them by age: it ends before the old login does.
+// lifetime of connections for those who replace them by age: the last one that is made with an old login ends before that
+// does. Zero where logins do not end.
 func (w World) lifetime() time.Duration { return w.Overlap * 8 / 10 }
+
+// lifetimes is what the texts say of it.
+const lifetimes = "where logins end, connections live for eight tenths of what is left of a lease when the next login is in the store; " +
+	"where only the password changes, they have no lifetime"
 
 // dsn is the connection string with a secret's login.
 func (w World) dsn(s store.Secret) string {

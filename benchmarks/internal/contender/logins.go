@@ -10,7 +10,7 @@ import (
 // logins is what a rotation cannot do without: what ours is slower than this is the hand-over's own; the rest is what
 // logins cost, whoever makes them.
 var logins = Contender{
-	ID: "logins", Name: "plain pgxpool, as many logins beside it", Extra: 1, Extension: true,
+	ID: "logins", Over: "plain", Name: "plain pgxpool, as many logins beside it", Extra: 1, Extension: true,
 	Text: "pgxpool with a login that stays, while at each change of the secret as many connections as the pool has are made with the new login, " +
 		"one after the other, and closed at once.",
 	Open: openLogins,

@@ -16,17 +16,17 @@ import (
 // Ours, with the default options.
 var (
 	inPlace = Contender{
-		ID: "inplace", Name: "rekey, in place", Ours: true, Extra: managedpool.DefaultHeadroom,
+		ID: "inplace", Over: "plain", Name: "rekey, in place", Ours: true, Extra: managedpool.DefaultHeadroom,
 		Text: "managedpool with its defaults: connections are exchanged one by one.",
 		Open: func(ctx context.Context, w World) (Pool, error) { return openManaged(ctx, w, managedpool.InPlace) },
 	}
 	replace = Contender{
-		ID: "replace", Name: "rekey, Replace", Ours: true, Extra: managedpool.DefaultHeadroom,
+		ID: "replace", Over: "plain", Name: "rekey, Replace", Ours: true, Extra: managedpool.DefaultHeadroom,
 		Text: "managedpool with Mode: Replace: each login gets a pgxpool of its own.",
 		Open: func(ctx context.Context, w World) (Pool, error) { return openManaged(ctx, w, managedpool.Replace) },
 	}
 	sqlDB = Contender{
-		ID: "sqldb", Name: "rekey, *sql.DB", Ours: true, Extra: sqladapter.DefaultHeadroom,
+		ID: "sqldb", Over: "plainsql", Name: "rekey, *sql.DB", Ours: true, Extra: sqladapter.DefaultHeadroom,
 		Text: "sqladapter over pgx with its defaults: one *sql.DB for life.",
 		Open: openSQLDB,
 	}

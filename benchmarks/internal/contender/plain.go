@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// plain is what all others are measured against. In each scenario it has a login that stays.
+// plain is what the others that use pgxpool are measured against. In each scenario it has a login that stays.
 var plain = Contender{
 	ID: "plain", Name: "plain pgxpool, no rotation", Floor: true,
 	Text: "pgxpool with a login that never changes: what the load alone costs. Nothing happens to its login in any scenario.",

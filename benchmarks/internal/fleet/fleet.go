@@ -6,6 +6,7 @@ package fleet
 
 import (
 	"container/heap"
+	"context"
 	"math/rand/v2"
 	"time"
 
@@ -44,8 +45,9 @@ func (w Window) Contains(at time.Duration) bool { return at >= w.From && at < w.
 // epoch is when every simulation begins.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Run simulates. progress, if any, is called at every hour of the simulation's time.
-func Run(c Config, progress func(at time.Duration)) *Result {
+// Run simulates, to the end or until ctx ends: then there is no result. progress, if any, is called at every hour of the
+// simulation's time.
+func Run(ctx context.Context, c Config, progress func(at time.Duration)) (*Result, error) {
 	s := &simulation{
 		Config: c, source: server{Config: c}, result: newResult(c.Length),
 		random: rand.New(rand.NewPCG(c.Seed, c.Seed)),
@@ -54,8 +56,10 @@ func Run(c Config, progress func(at time.Duration)) *Result {
 		s.queue = append(s.queue, s.newInstance())
 	}
 	heap.Init(&s.queue)
-	s.run(progress)
-	return s.result
+	if err := s.run(ctx, progress); err != nil {
+		return nil, err
+	}
+	return s.result, nil
 }
 
 // simulation is one that is under way.
@@ -68,14 +72,20 @@ type simulation struct {
 	result *Result
 }
 
-func (s *simulation) run(progress func(time.Duration)) {
+// stepsBetweenLooks is how many steps a simulation makes before it looks whether it is to go on.
+const stepsBetweenLooks = 1 << 10
+
+func (s *simulation) run(ctx context.Context, progress func(time.Duration)) error {
 	hour := time.Hour
-	for {
+	for n := 0; ; n++ {
+		if n%stepsBetweenLooks == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		first := s.queue[0]
 		at := first.next()
 		s.result.pass(s.now, min(at, s.Length))
 		if s.now = at; at >= s.Length {
-			return
+			return nil
 		}
 		first.step()
 		heap.Fix(&s.queue, 0)

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"context"
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -29,19 +31,19 @@ func hours(from, to int) Window {
 func TestSameSeedSameResult(t *testing.T) {
 	c := few()
 	c.Outages = []Window{hours(2, 3)}
-	if !reflect.DeepEqual(Run(c, nil), Run(c, nil)) {
+	if !reflect.DeepEqual(simulate(t, c), simulate(t, c)) {
 		t.Error("the same seed gives another result")
 	}
 	other := c
 	other.Seed = 2
-	if reflect.DeepEqual(Run(c, nil), Run(other, nil)) {
+	if reflect.DeepEqual(simulate(t, c), simulate(t, other)) {
 		t.Error("another seed gives the same result")
 	}
 }
 
 // A fleet that was not started together does not come together.
 func TestQuietFleetIsEven(t *testing.T) {
-	r := Run(service(), nil)
+	r := simulate(t, service())
 	load := r.Fetches.Over(hours(2, 6))
 	if load.PeakMinute > 2*load.Mean {
 		t.Errorf("%+v", load)
@@ -61,7 +63,7 @@ func TestQuietFleetIsEven(t *testing.T) {
 func TestRestartedFleetSpreads(t *testing.T) {
 	c := service()
 	c.Restarts = []Rollout{{At: 2 * time.Hour, Within: time.Second}}
-	r := Run(c, nil)
+	r := simulate(t, c)
 	if n := r.Fetches.Over(Window{2 * time.Hour, 2*time.Hour + time.Second}).Requests; n < 500 {
 		t.Errorf("%d fetches in the second of the restart", n)
 	}
@@ -74,7 +76,7 @@ func TestRestartedFleetSpreads(t *testing.T) {
 func TestOutage(t *testing.T) {
 	c := few()
 	c.Outages = []Window{hours(2, 3)}
-	r := Run(c, nil)
+	r := simulate(t, c)
 	if n := r.LeastUsable(hours(2, 3)); n != 0 {
 		t.Errorf("%d instances have a login after an hour without a source of leases of an hour", n)
 	}
@@ -94,7 +96,7 @@ func TestOutage(t *testing.T) {
 func TestShortOutage(t *testing.T) {
 	c := few()
 	c.Outages = []Window{{2 * time.Hour, 2*time.Hour + 15*time.Minute}}
-	if r := Run(c, nil); r.LeastUsable(hours(2, 6)) != 50 {
+	if r := simulate(t, c); r.LeastUsable(hours(2, 6)) != 50 {
 		t.Error("an instance was without a login in an outage shorter than the slack")
 	}
 }
@@ -106,7 +108,7 @@ func TestSlowSource(t *testing.T) {
 		c := few()
 		c.Capacity, c.Stubborn = 0.5, stubborn
 		c.Rollout.Within = time.Second
-		r := Run(c, nil)
+		r := simulate(t, c)
 		if got := r.Fetches.Over(hours(0, 1)); got.Requests <= 60 {
 			t.Errorf("nobody had to ask again: %+v", got)
 		}
@@ -119,7 +121,7 @@ func TestSlowSource(t *testing.T) {
 func TestPreferRenew(t *testing.T) {
 	c := few()
 	c.Settings.PreferRenew = true
-	r := Run(c, nil)
+	r := simulate(t, c)
 	if r.Fetches.Over(hours(2, 6)).Requests != 0 || r.Renewals.Over(hours(2, 6)).Requests == 0 {
 		t.Error("a lease that can be extended was replaced")
 	}
@@ -135,5 +137,24 @@ func TestLoad(t *testing.T) {
 	means, peaks := r.Thin(90)
 	if !reflect.DeepEqual(means, []float64{5.0 / 90, 120.0 / 90}) || !reflect.DeepEqual(peaks, []float64{5, 60}) {
 		t.Errorf("%v %v", means, peaks)
+	}
+}
+
+func simulate(t *testing.T, c Config) *Result {
+	t.Helper()
+	r, err := Run(t.Context(), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestInterrupted: a simulation ends with its context.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	began := false
+	_, err := Run(ctx, few(), func(time.Duration) { began = true; cancel() })
+	if !began || !errors.Is(err, context.Canceled) {
+		t.Error(began, err)
 	}
 }

@@ -76,5 +76,5 @@ func (l Load) one(ctx context.Context, due time.Time, n int, do Do, to *Recorder
 	defer cancel()
 	began := time.Now()
 	err := do(ctx, l.SQL, n%l.Rows+1)
-	to.record(Op{Due: due, Began: began, Ended: time.Now(), Err: err})
+	to.record(Op{Due: due, Began: began, Ended: time.Now(), Err: err, Deadline: l.Deadline})
 }

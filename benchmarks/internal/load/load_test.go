@@ -79,6 +79,20 @@ func TestStallIsFelt(t *testing.T) {
 	})
 }
 
+// TestFailuresAreNotFast: a pool that fails at once has the latency of its callers' deadline.
+func TestFailuresAreNotFast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		to := NewRecorder(0)
+		fail := func(context.Context, string, int) error { return errors.New("closed pool") }
+		Load{Rate: 100, Rows: 1, Deadline: time.Second}.Run(t.Context(), time.Second, fail, to)
+		r := to.Result(began, nil)
+		if p := r.Quantile(50); r.Failures() != 100 || p < 999*time.Millisecond || r.Worst[0].Value != time.Second {
+			t.Errorf("%d failed, p50 %v, %+v", r.Failures(), p, r.Worst[0])
+		}
+	})
+}
+
 func TestClosedLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

@@ -18,6 +18,8 @@ type Op struct {
 	Began time.Time // when it was started
 	Ended time.Time
 	Err   error
+
+	Deadline time.Duration // that the caller had, from Due
 }
 
 // Outcome is what became of an operation.

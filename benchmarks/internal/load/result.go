@@ -12,7 +12,8 @@ const binWidth = 20 * time.Millisecond
 
 // Result is how a run went.
 type Result struct {
-	// Latency is that of all operations, whatever became of them, in microseconds from when each was due.
+	// Latency is that of all operations, in microseconds from when each was due. One that failed counts as long as its
+	// caller would have waited at most, or as long as it took if that is longer: to fail at once is not fast.
 	Latency *hdrhistogram.Histogram
 
 	Ops      int
@@ -55,6 +56,9 @@ func (r *Result) add(op Op, out Outcome) {
 	r.Ops++
 	r.Outcomes[out]++
 	took := op.Ended.Sub(op.Due)
+	if out != Succeeded && out != Killed {
+		took = max(took, op.Deadline)
+	}
 	r.Latency.RecordValue(max(1, took.Microseconds()))
 	r.bin(op.Due.Sub(r.began), took)
 	if out == Succeeded || out == Killed {

@@ -19,14 +19,24 @@ type Machine struct {
 	// Load is the load average of the last minute when ThisMachine was called, where the system tells: before a run it
 	// says what else the machine had to do.
 	Load float64 `json:"load,omitempty"`
+
+	Build
 }
 
 // ThisMachine describes the one we run on; server is what the database says that it is.
 func ThisMachine(server string) Machine {
 	return Machine{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), CPU: cpuModel(), Go: runtime.Version(), Server: server,
-		Load: loadAverage(),
+		Load: loadAverage(), Build: ThisBuild(),
 	}
+}
+
+// Warning says why the figures are worth less, or nothing: the machine had other work when the run began.
+func (m Machine) Warning() string {
+	if m.Load <= float64(m.CPUs) {
+		return ""
+	}
+	return fmt.Sprintf("The machine was busy when the run began: a load average of %.1f on %d CPUs. Compare nothing but ratios, and those with care.", m.Load, m.CPUs)
 }
 
 // String is one line.
@@ -41,6 +51,9 @@ func (m Machine) String() string {
 	}
 	if m.Load > 0 {
 		parts = append(parts, fmt.Sprintf("load average %.1f before", m.Load))
+	}
+	if build := m.Build.String(); build != "" {
+		parts = append(parts, build)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -1,12 +1,8 @@
 package report
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
-// Markdown writes a table for a README: medians with their ratios to the floor. Ranges are only written of counts, where
-// the median alone would hide what happens now and then. What is best of its column is bold, and so are the rows' names
+// Markdown writes a table for a README: medians, ranges over the rounds, and ratios to the floor with theirs. What is best of its column is bold, and so are the rows' names
 // that are ours.
 func (t Table) Markdown() string {
 	var b strings.Builder
@@ -27,11 +23,11 @@ func (t Table) Markdown() string {
 
 func (v Value) markdown(u Unit) string {
 	text := bold(v.Figure(u), v.Best)
-	if all := v.Range(u); u == Count && all != "" {
-		text += fmt.Sprintf(" (%s)", all)
+	if all := v.Range(u); all != "" {
+		text += " (" + all + ")"
 	}
 	if times := v.Times(); times != "" {
-		text += fmt.Sprintf(" (%s)", times)
+		text += " " + times
 	}
 	return text
 }

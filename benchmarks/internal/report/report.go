@@ -13,10 +13,14 @@ import "time"
 
 // Report is one run of one command.
 type Report struct {
-	Tool     string    `json:"tool"` // the command's name: rotation, latency, scale
-	Title    string    `json:"title"`
-	Taken    time.Time `json:"taken"` // when the run began
-	Took     float64   `json:"took_s"`
+	Tool  string    `json:"tool"` // the command's name: rotation, latency, scale
+	Title string    `json:"title"`
+	Taken time.Time `json:"taken"` // when the run began
+	Took  float64   `json:"took_s"`
+
+	// Incomplete says why something is missing; empty: nothing is.
+	Incomplete string `json:"incomplete,omitempty"`
+
 	Machine  Machine   `json:"machine"`
 	Settings []Setting `json:"settings,omitempty"` // flags and sizes that the figures depend on
 	Sections []Section `json:"sections"`

@@ -3,10 +3,12 @@ package report
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"math"
 	"reflect"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +63,7 @@ func TestTable(t *testing.T) {
 	if err := sample().WriteTable(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"p99, ms", "2.00 (1.00–3.00)", "3.00 (1.00–3.00) 1.00×", "yes", "connections: 10"} {
+	for _, want := range []string{"p99, ms", "2.00 (1.00–3.00)", "3.00 (1.00–3.00) 1.00× (1.00–1.50)", "yes", "connections: 10"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}
@@ -148,6 +150,40 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// TestWarning: a report from a busy machine says so, in each of its forms.
+func TestWarning(t *testing.T) {
+	r := sample()
+	for _, busy := range []bool{false, true} {
+		r.Machine.CPUs, r.Machine.Load, r.Incomplete = 2, 1.5, ""
+		if busy {
+			r.Machine.Load, r.Incomplete = 18.4, "stopped early"
+		}
+		var text, page strings.Builder
+		if err := errors.Join(r.WriteTable(&text), r.WriteHTML(&page)); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []string{text.String(), page.String()} {
+			if strings.Contains(got, "18.4 on 2 CPUs") != busy || strings.Contains(got, "Incomplete: stopped early") != busy {
+				t.Errorf("busy %v:\n%s", busy, got)
+			}
+		}
+	}
+}
+
+// TestBuild: figures say of what commit they are, and of what versions of those that they are compared with.
+func TestBuild(t *testing.T) {
+	b := buildOf(&debug.BuildInfo{
+		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"}},
+		Deps:     []*debug.Module{{Path: "github.com/jackc/pgx/v5", Version: "v5.12.0"}, {Path: "golang.org/x/sys", Version: "v0.1.0"}},
+	})
+	if got := b.String(); got != "commit 0123456789ab (modified), pgx/v5 v5.12.0" {
+		t.Error(got)
+	}
+	if got := (Build{}).String(); got != "" {
+		t.Error(got)
+	}
+}
+
 func TestCell(t *testing.T) {
 	table := sample().Sections[0].Tables[0]
 	if v, ok := table.Cell("plain", "p99"); !ok || v.Median != 2 {
@@ -169,7 +205,7 @@ func TestNinesTicks(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	want := "| pool | p99, ms | failed | kept |\n|---|---|---|---|\n| plain | 2.00 | 0 | yes |\n| **ours** | 3.00 (1.00×) | 0 | – |\n"
+	want := "| pool | p99, ms | failed | kept |\n|---|---|---|---|\n| plain | 2.00 (1.00–3.00) | 0 | yes |\n| **ours** | 3.00 (1.00–3.00) 1.00× (1.00–1.50) | 0 | – |\n"
 	if got := sample().Sections[0].Tables[0].Markdown(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -189,6 +225,7 @@ func TestRoundTicks(t *testing.T) {
 		want        string
 	}{
 		{0, 3, "0 1 2 3"}, {0, 10.5, "0 2 4 6 8 10"}, {0.2, 0.31, "0.2 0.22 0.24 0.26 0.28 0.3"}, {0, 2400, "0 500 1000 1500 2000"},
+		{-0.5, 10, "0 2 4 6 8 10"},
 	} {
 		var labels []string
 		for _, tick := range (round{}).Ticks(test.least, test.most) {

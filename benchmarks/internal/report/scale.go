@@ -94,7 +94,11 @@ func (round) Ticks(least, most float64) []plot.Tick {
 		step *= times
 	}
 	var ticks []plot.Tick
-	for n := math.Ceil(least / step); n*step <= most; n++ {
+	n := math.Ceil(least / step)
+	if n == 0 {
+		n = 0 // not -0, which is written with its sign
+	}
+	for ; n*step <= most; n++ {
 		ticks = append(ticks, plot.Tick{Value: n * step, Label: strconv.FormatFloat(n*step, 'g', 6, 64)})
 	}
 	return ticks

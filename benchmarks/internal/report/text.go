@@ -11,6 +11,12 @@ import (
 func (r *Report) WriteTable(to io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s, %s\n", r.Title, r.Taken.Format("2006-01-02 15:04"), r.Machine)
+	if r.Incomplete != "" {
+		fmt.Fprintf(&b, "Incomplete: %s\n", r.Incomplete)
+	}
+	if warning := r.Machine.Warning(); warning != "" {
+		fmt.Fprintln(&b, warning)
+	}
 	for _, s := range r.Settings {
 		fmt.Fprintf(&b, "%s: %s\n", s.Name, s.Value)
 	}

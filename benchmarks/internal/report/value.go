@@ -13,9 +13,15 @@ type Value struct {
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 	Rounds int     `json:"rounds,omitempty"` // how many figures there were; 1 has no range
+	Each   Numbers `json:"each,omitempty"`   // of the rounds, in order
 	Ratio  float64 `json:"ratio,omitempty"`  // to the floor; 0: none
-	Best   bool    `json:"best,omitempty"`   // of its column, among those that it is fair to compare
-	Bad    bool    `json:"bad,omitempty"`    // breaks a promise: a failure, a session too many
+
+	// The range of the rounds' ratios.
+	RatioMin float64 `json:"ratio_min,omitempty"`
+	RatioMax float64 `json:"ratio_max,omitempty"`
+
+	Best bool `json:"best,omitempty"` // of its column, among those that it is fair to compare
+	Bad  bool `json:"bad,omitempty"`  // breaks a promise: a failure, a session too many
 }
 
 // Text is a cell without a figure.
@@ -32,7 +38,11 @@ func Spread(rounds []float64) Value {
 	if len(rounds) == 0 {
 		return None()
 	}
-	return Value{Median: Median(rounds), Min: slices.Min(rounds), Max: slices.Max(rounds), Rounds: len(rounds)}
+	v := Value{Median: Median(rounds), Min: slices.Min(rounds), Max: slices.Max(rounds), Rounds: len(rounds)}
+	if len(rounds) > 1 {
+		v.Each = rounds
+	}
+	return v
 }
 
 // Over adds the ratio to the floor: the median of the ratios of the rounds, so that a slow round of the machine hits
@@ -47,7 +57,7 @@ func (v Value) Over(rounds, floor []float64) Value {
 		ratios = append(ratios, rounds[i]/floor[i])
 	}
 	if n > 0 {
-		v.Ratio = Median(ratios)
+		v.Ratio, v.RatioMin, v.RatioMax = Median(ratios), slices.Min(ratios), slices.Max(ratios)
 	}
 	return v
 }
@@ -81,15 +91,19 @@ func (v Value) Range(u Unit) string {
 	return least + "–" + most
 }
 
-// Times is the ratio as "1.24×", or empty.
+// Times is the ratio as "1.24×", with its range where the rounds differ: "1.24× (1.02–1.50)"; or empty.
 func (v Value) Times() string {
 	if v.Ratio == 0 {
 		return ""
 	}
-	return number(v.Ratio, Plain) + "×"
+	text := number(v.Ratio, Plain) + "×"
+	if least, most := number(v.RatioMin, Plain), number(v.RatioMax, Plain); least != most && v.RatioMax > 0 {
+		text += " (" + least + "–" + most + ")"
+	}
+	return text
 }
 
-// String is all of it: "3.2 (2.9–4.1) 1.24×".
+// String is all of it: "3.2 (2.9–4.1) 1.24× (1.02–1.50)".
 func (v Value) String(u Unit) string {
 	text := v.Figure(u)
 	if r := v.Range(u); r != "" {

@@ -7,28 +7,33 @@ import (
 	"github.com/rekeyhq/rekey/benchmarks/internal/server"
 )
 
+// When the first login ends, in each of the two.
+const (
+	outageEnd  = 2000 * time.Millisecond
+	expiredEnd = 1200 * time.Millisecond
+)
+
 var outage = Scenario{
 	ID: "outage", Short: "store down", Title: "The store is down when a new login is due",
-	Text: "The login ends after 2.5 s. The store is down from 0.4 s on and back at 1.9 s, with the next login. The old role is dropped when its time has come. " +
+	Text: "The login ends after 2 s. The store is down from 0.4 s on and back at 1.5 s, with the next login. The old role is dropped when its time has come. " +
 		"There is a login that works at every moment.",
-	Length: 3 * time.Second,
-	Load:   quiet, Script: func(ctx context.Context, s *Stage) error {
-		return storeDown(ctx, s, Lead, 1900*time.Millisecond, 2500*time.Millisecond)
+	Length: 2200 * time.Millisecond, Overlap: Overlap, End: outageEnd,
+	Load: quiet, Script: func(ctx context.Context, s *Stage) error {
+		return storeDown(ctx, s, Lead, 1500*time.Millisecond, outageEnd)
 	},
 }
 
 var expired = Scenario{
 	ID: "expired", Short: "store down at the end", Title: "The store is down at the login's end, and after",
-	Text:   "The login ends after 1.5 s; the store is down from 0.4 s to 2 s. For half a second there is no login that works and that anybody could know of.",
-	Length: 3 * time.Second,
-	Load:   quiet, Script: func(ctx context.Context, s *Stage) error {
-		return storeDown(ctx, s, Lead, 2*time.Second, 1500*time.Millisecond)
+	Text:   "The login ends after 1.2 s; the store is down from 0.4 s to 1.6 s. For 0.4 s there is no login that works and that anybody could know of.",
+	Length: 1900 * time.Millisecond, Overlap: Overlap, End: expiredEnd,
+	Load: quiet, Script: func(ctx context.Context, s *Stage) error {
+		return storeDown(ctx, s, Lead, 1600*time.Millisecond, expiredEnd)
 	},
 }
 
 // storeDown rotates to a new role while the store is down.
 func storeDown(ctx context.Context, s *Stage, down, up, end time.Duration) error {
-	s.expire(end)
 	old := s.login
 	next, err := s.Roles.Issue(ctx, server.RoleOptions{})
 	if err != nil {

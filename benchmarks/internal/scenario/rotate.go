@@ -11,7 +11,8 @@ import (
 
 var password = Scenario{
 	ID: "password", Short: "new password", Title: "A new password, quietly",
-	Text: "Each 1.2 s the role gets another password, and the store has it at once. Sessions live on; only new logins need it.",
+	Text: "Each 1.2 s the role gets another password, and the store has it at once. Sessions live on; only new logins need it, so a pool that does nothing wins:" +
+		" there is nothing to gain here, only something to lose.",
 	Load: quiet, Script: changePasswords,
 }
 
@@ -19,6 +20,7 @@ var newRole = Scenario{
 	ID: "newrole", Short: "new role", Title: "A new role, and the old one is dropped",
 	Text: "A new role each 1.2 s, as a secret store's database engine leases them; one second later the lease of the one before ends: it loses " +
 		"its rights and is dropped. Sessions of a dropped role stay open and can read nothing.",
+	Overlap: Overlap, End: Lead + Overlap,
 	Load: quiet, Script: rotateRoles,
 }
 
@@ -26,12 +28,14 @@ var busy = Scenario{
 	ID: "busy", Short: "new role, busy", Title: "The same with every connection busy",
 	Text: "New roles as before, while three callers for each connection ask for 20 ms of work without a pause. The load is closed: a latency " +
 		"counts from when the caller asked.",
+	Overlap: Overlap, End: Lead + Overlap,
 	Load: saturating, Script: rotateRoles,
 }
 
 var limited = Scenario{
 	ID: "limited", Short: "role's limit", Title: "The role's CONNECTION LIMIT equals the pool's size",
-	Text: "Passwords change each 1.2 s, and the role has no session to spare: not for a second pool, not for checking a password beside a full one.",
+	Text: "Passwords change each 1.2 s, and the role has no session to spare: not for a second pool, not for checking a password beside a full one. " +
+		"As with a new password, there is nothing to gain.",
 	Load: quiet, Script: changePasswords,
 	Role: func(conns int) server.RoleOptions { return server.RoleOptions{ConnectionLimit: conns} },
 }
@@ -40,16 +44,16 @@ var killed = Scenario{
 	ID: "killed", Short: "killed, store late", Title: "Sessions killed, and the store lags",
 	Text: "The role's password changes and all of its sessions are ended; the store has the new password one second later. No login works for that " +
 		"second, and each caller has three: to wait is enough. Statements in flight when their session ended are counted apart; they fail for everybody.",
-	Length: 3 * time.Second,
+	Length: 1700 * time.Millisecond,
 	Load:   quiet, Script: killSessions,
 }
 
 var wrongPassword = Scenario{
 	ID: "wrong", Short: "wrong password", Title: "A wrong new password",
-	Text: "The store gets a new role with a password that is not its own; one second later it is right, and one more second later the old role is dropped. " +
+	Text: "The store gets a new role with a password that is not its own; 0.8 s later it is right, and as much later again the old role is dropped. " +
 		"The old login works throughout.",
-	Length: 3 * time.Second,
-	Load:   quiet, Script: publishWrong,
+	Length: 2200 * time.Millisecond, Overlap: wrongFor,
+	Load: quiet, Script: publishWrong,
 }
 
 var cold = Scenario{
@@ -76,7 +80,6 @@ func changePasswords(ctx context.Context, s *Stage) error {
 // rotateRoles ends each role when the next one has been in the store for the overlap, however often they rotate.
 func rotateRoles(ctx context.Context, s *Stage) error {
 	var ending []deadline // the earliest first
-	s.expire(Lead + Overlap)
 	for next := Lead; ; {
 		at := next
 		if len(ending) > 0 {
@@ -130,6 +133,9 @@ func killSessions(ctx context.Context, s *Stage) error {
 	return nil
 }
 
+// wrongFor is how long the store has the wrong password, and how long the old role lives on after that.
+const wrongFor = 800 * time.Millisecond
+
 func publishWrong(ctx context.Context, s *Stage) error {
 	if !s.until(ctx, Lead) {
 		return nil
@@ -143,12 +149,12 @@ func publishWrong(ctx context.Context, s *Stage) error {
 	wrong.Password = "wrong" + next.Password
 	s.publish(wrong)
 	s.mark("wrong password")
-	if !s.until(ctx, Lead+time.Second) {
+	if !s.until(ctx, Lead+wrongFor) {
 		return nil
 	}
 	s.publish(next)
 	s.mark("right password")
-	if !s.until(ctx, Lead+2*time.Second) {
+	if !s.until(ctx, Lead+2*wrongFor) {
 		return nil
 	}
 	s.mark("old dropped")

@@ -43,6 +43,13 @@ type Scenario struct {
 	// Cold: no connection is opened before the load begins.
 	Cold bool
 
+	// Overlap is how long a login works after the store has the next one; 0: sessions never end with their login. Who
+	// replaces connections by age sets their lifetime by it.
+	Overlap time.Duration
+
+	// End is when the first login ends, as the store says it; 0: it does not say.
+	End time.Duration
+
 	// Role is what the first login is like.
 	Role func(conns int) server.RoleOptions
 

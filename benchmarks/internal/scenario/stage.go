@@ -29,19 +29,32 @@ type Mark struct {
 	Label string
 }
 
-// NewStage issues the first login.
-func NewStage(ctx context.Context, roles *server.Roles, o server.RoleOptions) (*Stage, error) {
+// preparation is how long before the stage's clock starts the first login is made, where that login's end is in the
+// store from the beginning: time enough to open a pool and to warm it.
+const preparation = 500 * time.Millisecond
+
+// NewStage issues the first login. It ends so long after the stage begins; 0: never.
+func NewStage(ctx context.Context, roles *server.Roles, o server.RoleOptions, end time.Duration) (*Stage, error) {
 	login, err := roles.Issue(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	s := &Stage{Roles: roles, Every: Every, login: login}
-	s.Store = store.New(s.secret(time.Time{}))
+	var expires time.Time
+	if end > 0 {
+		s.began = time.Now().Add(preparation)
+		expires = s.began.Add(end)
+	}
+	s.Store = store.New(s.secret(expires))
 	return s, nil
 }
 
-// Begin starts the stage's clock.
-func (s *Stage) Begin() { s.began = time.Now() }
+// Begin starts the stage's clock, at the moment from which the first login's end was reckoned. Where that has passed, on
+// a machine that is too slow, the login outlives what the store said.
+func (s *Stage) Begin(ctx context.Context) {
+	s.until(ctx, 0)
+	s.began = time.Now()
+}
 
 // Began is when it was started.
 func (s *Stage) Began() time.Time { return s.began }
@@ -80,9 +93,6 @@ func (s *Stage) put(login server.Login, end time.Time) {
 	s.version++
 	s.Store.Put(s.secret(end))
 }
-
-// expire says when the login of the moment ends. It stays the same login.
-func (s *Stage) expire(at time.Duration) { s.Store.Put(s.secret(s.began.Add(at))) }
 
 // kill ends all sessions.
 func (s *Stage) kill(ctx context.Context) error {
