@@ -46,6 +46,7 @@ type Dynamic struct {
 	mu     sync.Mutex       // guards the rest
 	leases map[string]lease // by lease ID: those that were not revoked yet
 	life   time.Duration    // of the last one that was made
+	failed error            // what came of the last request; nil: a user
 }
 
 // Dynamic returns a source of new database users: role of the database engine at mount, which is "database" for most.
@@ -95,12 +96,29 @@ func (d *Dynamic) Fetch(ctx context.Context) (source.Credential, error) {
 func (d *Dynamic) borrow(ctx context.Context) (made loan, err error) {
 	err = d.login.with(ctx, d.lastLife(), func(t *token) error {
 		if err := d.users.take(d.path); err != nil {
-			return err
+			return d.because(err)
 		}
 		made, err = d.lender.lend(ctx, t)
+		d.outcome(err)
 		return err
 	})
 	return made, err
+}
+
+func (d *Dynamic) outcome(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failed = err
+}
+
+// because adds to why Vault was not asked what it said last: that is the trouble, in an outage.
+func (d *Dynamic) because(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failed == nil {
+		return err
+	}
+	return fmt.Errorf("%w; the last request failed: %w", err, d.failed)
 }
 
 // Renew implements source.Renewer: it extends c's lease. Where Vault grants less than was asked for, because the role's
