@@ -24,9 +24,11 @@ type block struct {
 // picture is a chart that the README shows.
 type picture struct{ section, chart string }
 
-// blocks are the README's, in their order. A command without a report in results has none. The first one that has needs its
-// two lines there; the lines of the others are made.
+// blocks are the README's, in their order. A command without a report in results has none. Their lines are made where there
+// are none yet: the first block's after place, which is always there.
 var blocks = []block{rotation, latency, scale}
+
+const place = "<!-- benchmarks -->\n"
 
 // imageFolder is where pictures are kept, seen from the README.
 const imageFolder = "docs/images/benchmarks"
@@ -73,17 +75,20 @@ func (b block) lines() (first, last string) {
 	return "<!-- benchmarks:" + b.tool + " -->\n", "<!-- /benchmarks:" + b.tool + " -->\n"
 }
 
-// insert writes a block where it stands; one that has no place yet comes after the one before.
+// insert writes a block where it stands; one that has no lines yet comes after the one before, or at the place of the first.
 func (b block) insert(readme string, before *block, r *report.Report) (string, error) {
 	first, last := b.lines()
-	if before != nil && !strings.Contains(readme, first) {
-		_, end := before.lines()
-		readme = strings.Replace(readme, end, end+"\n"+first+last, 1)
+	if !strings.Contains(readme, first) {
+		above := place
+		if before != nil {
+			_, above = before.lines()
+		}
+		readme = strings.Replace(readme, above, above+"\n"+first+last, 1)
 	}
 	head, rest, ok := strings.Cut(readme, first)
 	_, tail, ended := strings.Cut(rest, last)
 	if !ok || !ended {
-		return "", fmt.Errorf("the README has no lines %q and %q", strings.TrimSpace(first), strings.TrimSpace(last))
+		return "", fmt.Errorf("the README has no line %q, and %q without %q", strings.TrimSpace(place), strings.TrimSpace(first), strings.TrimSpace(last))
 	}
 	text, err := b.markdown(b, r)
 	return head + first + text + last + tail, err

@@ -58,6 +58,9 @@ func takeOver(root, from string) error {
 			return err
 		}
 	}
+	if err := os.MkdirAll(filepath.Dir(resultFile(root, "")), 0o755); err != nil {
+		return err
+	}
 	for _, b := range blocks {
 		text, err := os.ReadFile(filepath.Join(from, b.tool+".json"))
 		if os.IsNotExist(err) {

@@ -45,9 +45,6 @@ func TestPlace(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	root, from := t.TempDir(), t.TempDir()
-	if err := os.MkdirAll(filepath.Join(root, "benchmarks", "results"), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	readme := filepath.Join(root, "README.md")
 	write(t, readme, "before\n<!-- benchmarks:rotation -->\nstale\n<!-- /benchmarks:rotation -->\nafter\n")
 	var b bytes.Buffer
@@ -76,6 +73,31 @@ func TestRun(t *testing.T) {
 	write(t, readme, "no place for it")
 	if err := run(root, ""); err == nil {
 		t.Error("a README without a place for the figures was taken")
+	}
+}
+
+// TestOwnReadme: the first figures find their place in the README as it is, and the next ones theirs.
+func TestOwnReadme(t *testing.T) {
+	root, from := t.TempDir(), t.TempDir()
+	own, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := filepath.Join(root, "README.md")
+	write(t, readme, string(own))
+	var b bytes.Buffer
+	if err := sample().WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(from, "rotation.json"), b.String())
+	for range 2 {
+		if err := run(root, from); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := os.ReadFile(readme)
+		if n := strings.Count(string(got), "<!-- benchmarks:rotation -->"); n != 1 || !strings.Contains(string(got), "| ours | 7 |") {
+			t.Fatalf("%d blocks in\n%s", n, got)
+		}
 	}
 }
 
