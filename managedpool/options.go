@@ -58,9 +58,9 @@ type Options struct {
 	VerifyTimeout time.Duration
 
 	// MaxHold bounds how long a connection attempt waits for a login that works while the server refuses
-	// the one in use, or that has ended less than MaxHold ago, and how long New waits for the first. A caller's own deadline ends his wait earlier; a
-	// caller without one who first queues for a place in a full pool may wait for several attempts. Defaults
-	// to 30 seconds.
+	// the one in use, or that has ended less than MaxHold ago, and how long New waits for the first. A caller's own
+	// deadline ends his wait earlier; a caller without one who first queues for a place in a full pool may wait for
+	// several attempts. Defaults to 30 seconds.
 	MaxHold time.Duration
 
 	// BreakerFailures is after how many failed fetches in a row the source is left alone, for BreakerOpen

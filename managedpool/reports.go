@@ -3,7 +3,6 @@ package managedpool
 import (
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/worker"
@@ -80,13 +79,7 @@ func (r *reports) deliver() {
 	}
 	r.tellHandOvers()
 	for _, d := range r.pool.sessions.takeDrained() {
-		switch g := d.Generation.Snapshot.Load(); {
-		case g == nil:
-		case d.Empty:
-			r.pool.engine.Emptied(g)
-		default:
-			r.pool.engine.Drained(g, d.Cancelled, time.Since(d.Superseded))
-		}
+		d.Tell(r.pool.engine)
 	}
 	r.tellHandOvers()
 }

@@ -3,7 +3,6 @@ package sqladapter
 import (
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/rekeyhq/rekey"
 	"github.com/rekeyhq/rekey/internal/worker"
@@ -73,13 +72,7 @@ func (r *reports) deliver() {
 	}
 	r.tellHandOvers()
 	for _, d := range r.adapter.sessions.takeDrained() {
-		switch g := d.Generation.Snapshot.Load(); {
-		case g == nil:
-		case d.Empty:
-			r.adapter.engine.Emptied(g)
-		default:
-			r.adapter.engine.Drained(g, d.Cancelled, time.Since(d.Superseded))
-		}
+		d.Tell(r.adapter.engine)
 	}
 	r.tellHandOvers()
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/handedover"
+	"github.com/rekeyhq/rekey/internal/refresh"
 )
 
 // Generation is a pool's own type of a generation, a pointer to a struct that embeds a Life.
@@ -32,6 +33,17 @@ type Drain[G Generation] struct {
 func drainOf[G Generation](g G) Drain[G] {
 	l := g.Self()
 	return Drain[G]{g, l.conns, l.cancelled, l.Superseded, l.empty && l.cancelled == 0}
+}
+
+// Tell says to the engine that the generation has drained, if it knows it.
+func (d Drain[G]) Tell(engine *refresh.Engine) {
+	switch g := d.Generation.Self().Snapshot.Load(); {
+	case g == nil: // of the time before the first credential
+	case d.Empty:
+		engine.Emptied(g)
+	default:
+		engine.Drained(g, d.Cancelled, time.Since(d.Superseded))
+	}
 }
 
 // Begin counts a session that is about to be made with g. A generation that was told to be gone while its login was about to
