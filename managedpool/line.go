@@ -6,11 +6,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // line is the order of callers in Replace mode: whoever may have to wait for a connection has a place in it, by the ticket
 // that he drew when he came, until he has one. He waits there, and not in the queue of a pgxpool, for a connection to be
-// offered, which happens when one is released; the first of those who wait looks for himself besides.
+// offered, which happens when one is released; where none is offered for a while, the first of those who wait looks for
+// himself.
 //
 // Whoever was offered a connection, or has found one, makes an attempt at the pgxpool that has it. He keeps his place
 // meanwhile, and is back in it when that comes to nothing.
@@ -18,8 +20,9 @@ type line struct {
 	tickets atomic.Uint64
 	waiting atomic.Int32 // places without an offer or an attempt; changed under mu
 
-	mu     sync.Mutex // guards places and what is in them
-	places []*place   // by ticket
+	mu     sync.Mutex  // guards what follows, and what is in the places
+	places []*place    // by ticket
+	nudge  *time.Timer // makes the first look when nothing was offered for a while; nil before the first offer
 }
 
 // place is one caller's.
@@ -62,11 +65,9 @@ func (l *line) leave(w *place) (unused *backing) {
 	return w.offer
 }
 
-// offer tells the first of those who wait that b has a connection for him, and reports whether there is one.
-func (l *line) offer(b *backing) bool {
-	if l.waiting.Load() == 0 {
-		return false
-	}
+// offer tells the first of those who wait that b has a connection for him, and reports whether there is one. Whoever is the
+// first then is left in peace: the next connection to come home will be offered to him, or he looks after a while.
+func (l *line) offer(b *backing, while time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.first()
@@ -75,9 +76,10 @@ func (l *line) offer(b *backing) bool {
 	}
 	b.pending.Add(1)
 	w.offer = b
-	l.waiting.Add(-1)
 	w.signal()
-	l.wakeFirst()
+	if l.waiting.Add(-1) > 0 {
+		l.lookAfter(while)
+	}
 	return true
 }
 
@@ -164,6 +166,15 @@ func (l *line) await(ctx context.Context, w *place, over *atomic.Bool) (first bo
 			return false, ctx.Err()
 		}
 	}
+}
+
+// lookAfter makes the first of those who wait look after a while, counted from the last call. It is called under the lock.
+func (l *line) lookAfter(while time.Duration) {
+	if l.nudge == nil {
+		l.nudge = time.AfterFunc(while, l.look) // ends by itself: it is not set again while nobody waits
+		return
+	}
+	l.nudge.Reset(while)
 }
 
 // look makes the first of those who wait look.

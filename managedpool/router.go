@@ -33,11 +33,19 @@ type router struct {
 // released offers a connection of b, which comes home, to the first in line, who is counted in the place of its caller.
 // One that goes makes him look.
 func (r *router) released(b *backing, goes bool) {
-	if !goes && !b.closed.Load() && r.line.offer(b) {
+	if !goes && !b.closed.Load() && r.line.waiting.Load() > 0 && r.line.offer(b, r.pace()) {
 		return
 	}
 	b.taken.Add(-1)
 	r.line.look()
+}
+
+// pace is how often the first in line looks for himself.
+func (r *router) pace() time.Duration {
+	if len(r.pool.open()) > 1 {
+		return routePause
+	}
+	return calmPause
 }
 
 // acquire waits for a connection, in the place that belongs to a ticket.
@@ -117,7 +125,6 @@ func (r *router) take(ctx context.Context, w *place) (*Conn, error) {
 	if b == nil {
 		return nil, errMoved
 	}
-	defer r.line.back(w)
 	// Looked at now: a swap that comes later calls him out.
 	a.noDial = len(r.pool.open()) > 1 || r.pool.current().backing != b
 	if a.noDial {
@@ -134,16 +141,18 @@ func (r *router) enter(ctx context.Context, w *place, b *backing, idle bool) (*C
 	if !r.begin(w, a) {
 		return nil, errMoved
 	}
-	defer r.line.back(w)
 	if idle {
 		a.within(routeLimit)
 	}
 	return r.attempt(w, a)
 }
 
-// attempt makes an attempt of w's.
+// attempt makes an attempt of w's, who is back in his place if it comes to nothing.
 func (r *router) attempt(w *place, a *attempt) (*Conn, error) {
 	c, err := a.backing.acquire(a)
+	if err == errMoved {
+		r.line.back(w)
+	}
 	w.waited = w.waited || a.dials.Load()
 	if c != nil {
 		sessionOf(c.Conn()).birth.Store(nil)
