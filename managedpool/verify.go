@@ -22,6 +22,11 @@ const (
 	fullTries = 3
 )
 
+// verifyStatements is how many statements the connection of a verification remembers. pgx makes room for all of 512 with each
+// connection, 53 KiB; that of a verification has the user's AfterConnect and the probe to run, and what it remembers is forgotten
+// with it: its session is adopted by another connection.
+const verifyStatements = 16
+
 // verified is a session that has passed verification, and the generation that it will be the first of.
 type verified struct {
 	generation *generation
@@ -93,6 +98,8 @@ func (p *Pool) tryVerify(ctx context.Context, g *generation, inUse *refresh.Gene
 		return nil, err
 	}
 	config.Tracer = nil
+	config.StatementCacheCapacity = min(config.StatementCacheCapacity, verifyStatements)
+	config.DescriptionCacheCapacity = min(config.DescriptionCacheCapacity, verifyStatements)
 	shown := config.Config.Copy()
 	s, err := p.beginExtra(ctx, g)
 	if err != nil {

@@ -17,8 +17,14 @@ import (
 	"github.com/rekeyhq/rekey/source"
 )
 
-// tickInterval is how often wall clocks are compared: timers stop while a machine sleeps, leases do not.
+// tickInterval is how often wall clocks are compared: timers stop while a machine sleeps, leases do not. All pools of a
+// process do so at once, at the full second, because to wake a process that sleeps costs twenty times what a comparison does.
 const tickInterval = time.Second
+
+// untilTick is how long it is until the next full second.
+func untilTick(now time.Time) time.Duration {
+	return tickInterval - time.Duration(now.UnixNano())%tickInterval
+}
 
 // Engine runs one pool's refreshes. Its methods are safe for concurrent use.
 type Engine struct {
@@ -252,7 +258,7 @@ func (e *Engine) run() {
 
 	timer := leasetimer.NewTimer()
 	defer timer.Stop()
-	ticker := time.NewTicker(tickInterval)
+	ticker := time.NewTimer(untilTick(time.Now()))
 	defer ticker.Stop()
 	changed := e.changes()
 
@@ -277,6 +283,7 @@ func (e *Engine) run() {
 			e.handle(tick{})
 		case <-ticker.C:
 			e.wallClock(timer)
+			ticker.Reset(untilTick(time.Now()))
 		}
 	}
 }
