@@ -55,7 +55,8 @@ type machine struct {
 	roundErr   error     // how the last one did
 	refusals   int       // distrust answered in a row
 	lastTrust  time.Time // when the server last began or ceased to refuse the login in use
-	seen       time.Time // the latest step
+	began      time.Time // the first step
+	seen       time.Time // the latest
 }
 
 func newMachine(policy leasetimer.Policy, canRenew, canAlternates bool) *machine {
@@ -69,6 +70,9 @@ func newMachine(policy leasetimer.Policy, canRenew, canAlternates bool) *machine
 func (m *machine) step(in input, now time.Time, random float64) []command {
 	s := &stepper{machine: m, now: now.Round(0), random: random}
 	m.follow(s.now)
+	if m.began.IsZero() {
+		m.began = s.now
+	}
 	switch in := in.(type) {
 	case tick:
 		s.tick()

@@ -11,7 +11,8 @@ import (
 // a candidate that the server refused while the login in use is good can wait.
 const (
 	urgentBase = 200 * time.Millisecond
-	urgentMax  = 10 * time.Second
+	urgentMax  = 10 * time.Second // at first
+	urgentLast = 30 * time.Second // see withoutLogin
 	calmBase   = time.Second
 	calmMax    = time.Minute
 	refusedMax = time.Hour
@@ -101,11 +102,24 @@ func (s *stepper) urgent() bool {
 // urgentBackoff is for when callers wait.
 var urgentBackoff = leasetimer.Backoff{Base: urgentBase, Max: urgentMax}
 
+// withoutLogin is for when nobody has been able to log in since a time. Its longest wait grows with that, so that an outage
+// becomes a tenth longer by it at most, and thousands of pools leave a source that is down alone: it comes back sooner then.
+func (s *stepper) withoutLogin(since time.Time) leasetimer.Backoff {
+	b := urgentBackoff
+	b.Max = min(max(urgentMax, s.now.Sub(since)/10), urgentLast)
+	return b
+}
+
 // backoff fits the wait to what a failure costs: little time while nobody can log in, and never so much
 // that a lease runs out between two attempts.
 func (s *stepper) backoff() leasetimer.Backoff {
-	if s.current == nil || s.trouble != nil || s.expired {
-		return urgentBackoff
+	switch {
+	case s.current == nil:
+		return s.withoutLogin(s.began)
+	case s.expired:
+		return s.withoutLogin(s.endedAt)
+	case s.trouble != nil:
+		return s.withoutLogin(s.lastTrust)
 	}
 	slack := s.policy.Slack(s.current.Credential)
 	if slack == 0 {

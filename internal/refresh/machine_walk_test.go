@@ -33,6 +33,7 @@ type walk struct {
 	named   map[string]bool // came from the alternates
 	expired bool
 
+	without   time.Time // since when nobody could log in; zero: somebody can
 	concluded time.Time // when the last round ended
 	excused   bool      // the next may begin at once
 	refusedAt map[string]time.Time
@@ -98,6 +99,9 @@ func (w *walk) pass() {
 func (w *walk) jumpBack(by time.Duration) {
 	w.now = w.m.seen.Add(-by)
 	w.concluded = w.concluded.Add(-by)
+	if !w.without.IsZero() {
+		w.without = w.without.Add(-by)
+	}
 	for version, at := range w.refusedAt {
 		w.refusedAt[version] = at.Add(-by)
 	}
@@ -412,9 +416,7 @@ func (w *walk) checkState() {
 	if (m.op == opNone) == m.due.IsZero() {
 		w.failf("op %v and due %v: stalled, or twice at work", m.op, m.due)
 	}
-	if m.op == opNone && (m.current == nil || m.trouble != nil || m.expired) && m.due.Sub(w.now) > urgentMax {
-		w.failf("nobody can log in, and the next attempt is %v away", m.due.Sub(w.now))
-	}
+	w.checkUrgency()
 	if m.op == opNone && m.current != nil && !m.expired && !m.current.NotAfter.IsZero() && m.wake().After(m.current.NotAfter) {
 		w.failf("asleep at the end of the login in use")
 	}
@@ -485,4 +487,22 @@ func FuzzMachine(f *testing.F) {
 			w.next()
 		}
 	})
+}
+
+// checkUrgency: while nobody can log in the next attempt is ten seconds away at most, or a tenth of the time that this has
+// lasted for, but never more than thirty seconds.
+func (w *walk) checkUrgency() {
+	w.t.Helper()
+	m := w.m
+	if m.current != nil && m.trouble == nil && !m.expired {
+		w.without = time.Time{}
+		return
+	}
+	if w.without.IsZero() {
+		w.without = w.now
+	}
+	longest := min(max(10*time.Second, w.now.Sub(w.without)/10), 30*time.Second)
+	if m.op == opNone && m.due.Sub(w.now) > longest {
+		w.failf("nobody can log in since %v, and the next attempt is %v away", w.without.Sub(epoch), m.due.Sub(w.now))
+	}
 }

@@ -83,7 +83,7 @@ func TestOutage(t *testing.T) {
 	if r.LeastUsable(Window{3*time.Hour + time.Minute, 6 * time.Hour}) != 50 {
 		t.Error("not all have a login a minute after the outage")
 	}
-	// Expired, each asks every five to ten seconds at most.
+	// Expired, each asks every five to ten seconds at first, and then more rarely.
 	if load := r.Fetches.Over(hours(2, 3)); load.PeakMinute > 50/5 {
 		t.Errorf("%+v", load)
 	}
