@@ -14,18 +14,20 @@ import (
 // floor is the least that a verified connection with a new login can take: one connect plus the probe.
 type floor struct {
 	config  *pgx.ConnConfig
-	current string // another role, to compare the login's rights with
+	current string // the role in use, which the probe is told
 }
 
-// newFloor makes two logins in the subject's database.
-func newFloor(ctx context.Context, s subject) (*floor, error) {
-	current, _, err := s.Issue(ctx)
-	if err != nil {
-		return nil, err
-	}
+// newFloor makes a login in the subject's database, and another one if the probe is to compare them.
+func newFloor(ctx context.Context, s subject, other bool) (*floor, error) {
 	user, password, err := s.Issue(ctx)
 	if err != nil {
 		return nil, err
+	}
+	current := user
+	if other {
+		if current, _, err = s.Issue(ctx); err != nil {
+			return nil, err
+		}
 	}
 	config, err := pgx.ParseConfig(s.DSN(user, password))
 	if err != nil {

@@ -69,7 +69,7 @@ func (o options) measure(ctx context.Context, s *servers, w way) (r result, err 
 	}
 	defer func() { err = errors.Join(err, subject.Close()) }()
 	rounds := w.rounds(o.Rounds)
-	f, err := newFloor(ctx, subject)
+	f, err := newFloor(ctx, subject, w.other)
 	if err != nil {
 		return r, err
 	}

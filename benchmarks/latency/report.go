@@ -48,9 +48,9 @@ func changes(results []result) string {
 // medians has the median of each step, and its range.
 func medians(results []result) report.Table {
 	table := report.Table{ID: "medians", Title: "Medians, with the least and the most", Key: "how the change is found", Columns: headings()}
-	table.Note = "Medians do not add up. A ratio is the median of the rounds' ratios to the floor that was taken just before. The floor's probe " +
-		"compares two roles; where only a password has changed, or the role before is gone, there is nothing to compare, and less to ask. " +
-		"A hand-over in a full pool begins with the end of an old session."
+	table.Note = "Medians do not add up. A ratio is the median of the rounds' ratios to the floor that was taken just before. Where another role " +
+		"takes the place of one that is still there, the floor's probe compares two roles, as the pool's does; where only a password has changed, or " +
+		"the role before is gone, there is nothing to compare, and less to ask. A hand-over in a full pool begins with the end of an old session."
 	for _, r := range results {
 		var cells []report.Value
 		for i, c := range columns {
@@ -140,17 +140,26 @@ func chart(id, title, label string, results []result, of step, withFloor bool) r
 	c := report.Chart{
 		ID: id, Title: title, Kind: report.Percentile, X: report.Axis{Label: "percentile"}, Y: report.Axis{Label: label},
 	}
-	var floors []float64
+	floors := map[bool][]float64{}
 	for _, r := range results {
 		c.Series = append(c.Series, distribution(r.way.name, r.of(of)))
-		floors = append(floors, r.floor()...)
+		floors[r.way.other] = append(floors[r.way.other], r.floor()...)
 	}
 	if withFloor {
-		floor := distribution("floor", floors)
-		floor.Floor = true
-		c.Series = append(c.Series, floor)
+		c.Series = append(c.Series, floorSeries("floor: another role", floors[true])...)
+		c.Series = append(c.Series, floorSeries("floor: the same role", floors[false])...)
 	}
 	return c
+}
+
+// floorSeries is the line of a floor, if there is one.
+func floorSeries(name string, values []float64) []report.Series {
+	if len(values) == 0 {
+		return nil
+	}
+	floor := distribution(name, values)
+	floor.Floor = true
+	return []report.Series{floor}
 }
 
 // distribution is a line through all values in their order.

@@ -12,6 +12,7 @@ type way struct {
 	name    string
 	about   string // what is changed, and what the clock counts from
 	refused bool   // found by a login that the server refuses
+	other   bool   // another role takes the place of one that is still there: the probe compares them
 	slow    bool   // a round takes seconds: fewer of them
 	private bool   // cannot be had on the user's server
 	open    func(context.Context, *servers) (subject, error)
@@ -43,7 +44,7 @@ func (w way) rounds(n int) int {
 // ways are all of them, in the order of the report.
 var ways = []way{
 	{
-		name: "file: its watch", open: openFile,
+		name: "file: its watch", open: openFile, other: true,
 		about: "another login, renamed over the file",
 	},
 	{
@@ -51,7 +52,7 @@ var ways = []way{
 		about: "the password changed in the database and the file renamed, on a file system that makes no events",
 	},
 	{
-		name: "Vault lease: it is due", open: openDueLease, private: true,
+		name: "Vault lease: it is due", open: openDueLease, private: true, other: true,
 		about: "a lease of two seconds comes to the time of its refresh",
 	},
 	{
@@ -67,7 +68,7 @@ var ways = []way{
 		about: "an operator rotates the role long before its time",
 	},
 	{
-		name: "Secrets Manager: its poll", open: openPolledSecret,
+		name: "Secrets Manager: its poll", open: openPolledSecret, other: true,
 		about: "another login becomes AWSCURRENT; Options.TTL is a second, the least, where the default is five minutes: the notice grows with it",
 	},
 	{
