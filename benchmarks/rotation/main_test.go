@@ -183,3 +183,14 @@ func TestNothingBeforeTheRotation(t *testing.T) {
 		t.Errorf("%d calls of the store, %d rotations of %d connections", out.calls, rotations, o.Conns)
 	}
 }
+
+// TestFitting: what the server has too few sessions for is left out, and named.
+func TestFitting(t *testing.T) {
+	fit, tooLarge := fitting(scenario.All, 100)
+	if len(fit) != len(scenario.All)-1 || strings.Join(tooLarge, " ") != "large" {
+		t.Errorf("%d fit, too large: %v", len(fit), tooLarge)
+	}
+	if fit, _ := fitting(scenario.All, 200); len(fit) != len(scenario.All) {
+		t.Errorf("a private server is too small for %d", len(scenario.All)-len(fit))
+	}
+}

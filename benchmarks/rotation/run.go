@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rekeyhq/rekey/benchmarks/internal/cli"
@@ -32,8 +33,15 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 		return nil, err
 	}
 	seen := results{}
+	var tooLarge []string
+	if o.scenarios, tooLarge = fitting(o.scenarios, s.Limit()); len(o.scenarios) == 0 {
+		return nil, errors.Join(fmt.Errorf("the server takes %d sessions (max_connections), too few for %s", s.Limit(), strings.Join(tooLarge, ", ")), s.Close())
+	}
 	err = o.rounds(ctx, s, seen)
 	r := o.report(seen)
+	if len(tooLarge) > 0 {
+		r.Settle("left out", fmt.Sprintf("%s: the server takes %d sessions", strings.Join(tooLarge, ", "), s.Limit()))
+	}
 	r.Taken, r.Took = began, time.Since(began).Seconds()
 	machine.Server = s.String()
 	r.Machine = machine
@@ -42,6 +50,22 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 		return nil, err
 	}
 	return r, err
+}
+
+// spareSessions are for the benchmark itself, and for what else uses the server.
+const spareSessions = 20
+
+// fitting are the scenarios that a server has the sessions for, also where a pool is exchanged for another one of its size,
+// and the names of the others.
+func fitting(all []scenario.Scenario, limit int) (fit []scenario.Scenario, tooLarge []string) {
+	for _, s := range all {
+		if 2*s.Conns+spareSessions > limit {
+			tooLarge = append(tooLarge, s.ID)
+		} else {
+			fit = append(fit, s)
+		}
+	}
+	return fit, tooLarge
 }
 
 // rounds plays each contender in each scenario once a round, in another order each time.

@@ -68,7 +68,7 @@ type Size struct {
 }
 
 // All of them, in the order of the report.
-var All = []Scenario{password, newRole, killed, busy, outage, expired, limited, wrongPassword, cold}
+var All = []Scenario{password, newRole, killed, busy, large, outage, expired, limited, wrongPassword, cold}
 
 // quiet is an open load that leaves most connections idle.
 func quiet(s Size) load.Load {
