@@ -84,8 +84,8 @@ soak: setup vault-server ## Run the long forms of the tests (REKEY_FULL=1); an h
 bench: setup vault-server ## Compare the pools with what one would use otherwise; pages in bin/bench; 20 minutes
 	@mkdir -p bin/bench
 	$(call bench,rotation) -rounds 3 -for 1600ms -limit 12m $(BENCHFLAGS)
-	$(call bench,latency) -limit 3m
-	$(call bench,scale) -limit 3m
+	$(call bench,latency) -limit 150s
+	$(call bench,scale) -limit 150s
 	@$(MAKE) --no-print-directory bench-go
 
 bench = cd benchmarks && go run ./$(1) -json ../bin/bench/$(1).json -html ../bin/bench/$(1).html
