@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/leasetimer"
+	"github.com/rekeyhq/rekey/internal/lineage"
 	"github.com/rekeyhq/rekey/internal/worker"
 )
 
@@ -14,14 +16,6 @@ const (
 	// cancelStart is how long the connection lives on for it: less than the margin of a lease of a second.
 	cancelTimeout = time.Second
 	cancelStart   = 50 * time.Millisecond
-
-	// A hand-over is late after patienceBase and patiencePerConn for each of MaxConns: several times what a
-	// login takes.
-	patienceBase    = 500 * time.Millisecond
-	patiencePerConn = 50 * time.Millisecond
-
-	// warnAfter is how long connections may stay in use before somebody had better know.
-	warnAfter = time.Minute
 )
 
 // ends closes the connections that cannot wait for a hand-over: whose credential comes to its end, whose role is
@@ -45,7 +39,7 @@ func (e *ends) enforce() {
 		if turned {
 			looks = 0
 		}
-		next = earlier(next, soon)
+		next = leasetimer.Earlier(next, soon)
 		leaving := looks < 2 && e.dropLeaving() // a second time for what was on its way home the first time
 		if next.IsZero() && !leaving {
 			return
@@ -117,47 +111,17 @@ func (e *ends) dropLeaving() bool {
 	return true
 }
 
-// lookAtAge ends the pace for generations whose hand-over takes too long, on a machine that is too busy for it or
-// because of yet another rotation: the issuer may be about to end their logins. Of those that take very long it warns.
-// It reports whether there is a new one of the former, and when to look next.
+// lookAtAge ends the pace for generations whose hand-over takes too long, and warns of those that take very long. It reports
+// whether there is a new one of the former, and when to look next.
 func (e *ends) lookAtAge() (turned bool, next time.Time) {
-	for _, d := range e.pool.sessions.draining() {
-		g, age, patience := d.Generation, time.Since(d.Superseded), e.patience(d)
-		switch {
-		case g.Late.Load() && (age < warnAfter || g.warned):
-		case g.Late.Load():
-			g.warned = true
-			e.pool.reports.inUse(d)
-		case age < patience:
-			next = earlier(next, d.Superseded.Add(patience))
-		default:
-			g.Late.Store(true)
-			e.pool.sessions.look()
-			turned = true
-		}
-		if g.Late.Load() && !g.warned {
-			next = earlier(next, d.Superseded.Add(warnAfter))
-		}
+	look := lineage.LookAtAge(e.pool.sessions.draining(), e.pool.limit(), e.pool.options.DrainTimeout, time.Now())
+	for _, d := range look.InUse {
+		e.pool.reports.inUse(d)
 	}
-	return turned, next
-}
-
-// patience is how long a hand-over may keep its pace. Half of the time to the old login's end is left for connections to
-// come home: those that are in use then are cut off.
-func (e *ends) patience(d drain) time.Duration {
-	patience := patienceBase + time.Duration(e.pool.limit())*patiencePerConn
-	if deadline := e.pool.sessions.deadlineOf(d.Generation, e.pool.options.DrainTimeout); !deadline.IsZero() {
-		patience = min(patience, deadline.Sub(d.Superseded)/2)
+	if look.Late {
+		e.pool.sessions.look()
 	}
-	return patience
-}
-
-// earlier returns the earlier of two times, of which the zero one is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
+	return look.Late, look.Next
 }
 
 // cutOff cancels what the server is doing for s and closes the socket under its user. The cancel request has a

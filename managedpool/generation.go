@@ -16,8 +16,6 @@ type generation struct {
 
 	disabled atomic.Bool // its role may not log in any more: the source was asked, and its hand-over will have no pace
 
-	warned bool // that it takes very long; belongs to ends
-
 	heir *generation // same login, newer password: sessions being made will belong to it; guarded by the registry's lock
 }
 

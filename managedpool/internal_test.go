@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/lineage"
 	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/internal/testenv/envtest"
 	"github.com/rekeyhq/rekey/internal/trust/pgtrust"
@@ -432,7 +433,7 @@ func TestWarnsOfConnectionsInUse(t *testing.T) {
 	}
 	old := sessionOf(held.Conn()).generation.Load()
 	p.sessions.mu.Lock()
-	old.Superseded = old.Superseded.Add(-2 * warnAfter)
+	old.Superseded = old.Superseded.Add(-2 * lineage.WarnAfter)
 	p.sessions.mu.Unlock()
 	p.ends.Kick()
 	envtest.Eventually(t, 5*time.Second, func() bool { return warnings.Load() > 0 }, "a warning")

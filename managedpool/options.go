@@ -175,14 +175,3 @@ func (o *Options) validate() error {
 func optionError(field, format string, args ...any) error {
 	return fmt.Errorf("managedpool: Options.%s %s", field, fmt.Sprintf(format, args...))
 }
-
-// names are the attributes that every line of the log has.
-func (o *Options) names() (attrs []slog.Attr) {
-	if o.Name != "" {
-		attrs = append(attrs, slog.String("pool", o.Name))
-	}
-	if o.SourceName != "" {
-		attrs = append(attrs, slog.String("source", o.SourceName))
-	}
-	return attrs
-}

@@ -46,6 +46,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/announce"
 	"github.com/rekeyhq/rekey/internal/gate"
 	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/internal/worker"
@@ -196,12 +197,7 @@ func (p *Pool) serves() bool { return p.engine.View().Usable() }
 
 // tell hands an event to whoever wants it.
 func (p *Pool) tell(e rekey.Event) {
-	if p.options.OnEvent != nil {
-		p.options.OnEvent(e)
-	}
-	if p.options.Logger != nil {
-		p.options.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), append(p.options.names(), e.Attrs()...)...)
-	}
+	announce.Announcer{OnEvent: p.options.OnEvent, Logger: p.options.Logger, Pool: p.options.Name, Source: p.options.SourceName}.Tell(e)
 }
 
 // sessionEnded is called when a session is gone.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/lineage"
 	"github.com/rekeyhq/rekey/internal/worker"
 )
 
@@ -46,7 +47,7 @@ func (r *reports) inUse(d drain) {
 	r.warnings = append(r.warnings, rekey.WarningEvent{
 		Field: "DrainTimeout",
 		Message: fmt.Sprintf("does not end the hand-over: %d connections of generation %d are still in use or hijacked, %v after "+
-			"another login took its place; they stop working when its issuer ends it", d.Conns, d.Generation.ID(), warnAfter),
+			"another login took its place; they stop working when its issuer ends it", d.Conns, d.Generation.ID(), lineage.WarnAfter),
 	})
 	r.mu.Unlock()
 	r.Kick()

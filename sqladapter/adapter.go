@@ -1,7 +1,6 @@
 package sqladapter
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"sync"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/announce"
 	"github.com/rekeyhq/rekey/internal/gate"
 	"github.com/rekeyhq/rekey/internal/refresh"
 	"github.com/rekeyhq/rekey/internal/worker"
@@ -132,12 +132,7 @@ func (a *adapter) serves() bool { return a.engine.View().Usable() }
 
 // tell hands an event to whoever wants it.
 func (a *adapter) tell(e rekey.Event) {
-	if a.config.OnEvent != nil {
-		a.config.OnEvent(e)
-	}
-	if a.config.Logger != nil {
-		a.config.Logger.LogAttrs(context.Background(), e.Level(), "rekey: "+e.Name(), append(a.config.names(), e.Attrs()...)...)
-	}
+	announce.Announcer{OnEvent: a.config.OnEvent, Logger: a.config.Logger, Pool: a.config.Name, Source: a.config.SourceName}.Tell(e)
 }
 
 // warn tells of what the driver has to say of its configuration. No other event has been told yet.

@@ -113,17 +113,6 @@ type Config struct {
 	SourceName string
 }
 
-// names are the attributes that every line of the log has.
-func (c *Config) names() (attrs []slog.Attr) {
-	if c.Name != "" {
-		attrs = append(attrs, slog.String("pool", c.Name))
-	}
-	if c.SourceName != "" {
-		attrs = append(attrs, slog.String("source", c.SourceName))
-	}
-	return attrs
-}
-
 // settings is what managedpool's options have as well.
 func (c *Config) settings() refresh.Settings {
 	return refresh.Settings{

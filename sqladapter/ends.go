@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/leasetimer"
+	"github.com/rekeyhq/rekey/internal/lineage"
 	"github.com/rekeyhq/rekey/internal/worker"
 )
 
@@ -14,14 +16,6 @@ const (
 	// cancelStart is how long the connection lives on for it: less than the margin of a lease of a second.
 	cancelTimeout = time.Second
 	cancelStart   = 50 * time.Millisecond
-
-	// A hand-over is late after patienceBase and patiencePerConn for each of MaxOpenConns: several times what a
-	// login takes.
-	patienceBase    = 500 * time.Millisecond
-	patiencePerConn = 50 * time.Millisecond
-
-	// warnAfter is how long connections may stay in use before somebody had better know.
-	warnAfter = time.Minute
 
 	// manyTurns is how often the adapter queues for each connection of a saturated pool while those that come home are of
 	// no use to callers: a caller who is given three of them in a row fails, and the turns are drawn by lot.
@@ -69,7 +63,7 @@ func (e *ends) look(looks int) (again, kicked bool) {
 	for _, g := range due {
 		e.closeAll(g)
 	}
-	next = earlier(next, soon)
+	next = leasetimer.Earlier(next, soon)
 	if !e.dropLeaving(looks) && next.IsZero() {
 		return false, false
 	}
@@ -105,7 +99,7 @@ func (e *ends) due() (due []*generation, next time.Time) {
 		switch {
 		case g.deadline.IsZero() || !mine:
 		case now.Before(g.deadline.Round(0)) && !g.generation.Ended.Load():
-			next = earlier(next, g.deadline)
+			next = leasetimer.Earlier(next, g.deadline)
 		default:
 			due = append(due, g.generation)
 		}
@@ -136,46 +130,17 @@ func (e *ends) dropLeaving(looks int) (again bool) {
 	return true
 }
 
-// lookAtAge ends the pace for generations whose hand-over takes too long: the issuer may be about to end their logins. Of
-// those that take very long it warns. It reports whether there is a new one of the former, and when to look next.
+// lookAtAge ends the pace for generations whose hand-over takes too long, and warns of those that take very long. It reports
+// whether there is a new one of the former, and when to look next.
 func (e *ends) lookAtAge() (turned bool, next time.Time) {
-	for _, d := range e.adapter.sessions.draining() {
-		g, age, patience := d.Generation, time.Since(d.Superseded), e.patience(d)
-		switch {
-		case g.Late.Load() && (age < warnAfter || g.warned):
-		case g.Late.Load():
-			g.warned = true
-			e.adapter.reports.inUse(d)
-		case age < patience:
-			next = earlier(next, d.Superseded.Add(patience))
-		default:
-			g.Late.Store(true)
-			e.adapter.sessions.look()
-			turned = true
-		}
-		if g.Late.Load() && !g.warned {
-			next = earlier(next, d.Superseded.Add(warnAfter))
-		}
+	look := lineage.LookAtAge(e.adapter.sessions.draining(), e.adapter.config.MaxOpenConns, e.adapter.config.DrainTimeout, time.Now())
+	for _, d := range look.InUse {
+		e.adapter.reports.inUse(d)
 	}
-	return turned, next
-}
-
-// patience is how long a hand-over may keep its pace. Half of the time to the old login's end is left for connections to
-// come home: those that are in use then are cut off.
-func (e *ends) patience(d drain) time.Duration {
-	patience := patienceBase + time.Duration(e.adapter.config.MaxOpenConns)*patiencePerConn
-	if deadline := e.adapter.sessions.deadlineOf(d.Generation, e.adapter.config.DrainTimeout); !deadline.IsZero() {
-		patience = min(patience, deadline.Sub(d.Superseded)/2)
+	if look.Late {
+		e.adapter.sessions.look()
 	}
-	return patience
-}
-
-// earlier returns the earlier of two times, of which the zero one is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
+	return look.Late, look.Next
 }
 
 // cutOffAll closes every session of g, or of all generations if that is nil, under its user, and returns how many there

@@ -15,8 +15,6 @@ type generation struct {
 	connector  driver.Connector
 	notes      probe.Notes // what the probe remembers of the login
 
-	warned bool // that its hand-over takes very long; belongs to ends
-
 	heir *generation // same login, newer password: sessions being made will belong to it; guarded by the registry's lock
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/rekeyhq/rekey"
+	"github.com/rekeyhq/rekey/internal/lineage"
 	"github.com/rekeyhq/rekey/internal/worker"
 )
 
@@ -44,7 +45,7 @@ func (r *reports) inUse(d drain) {
 	r.warning(rekey.WarningEvent{
 		Field: "DrainTimeout",
 		Message: fmt.Sprintf("does not end the hand-over: %d connections of generation %d are still in use, %v after "+
-			"another login took its place; they stop working when its issuer ends it", d.Conns, d.Generation.ID(), warnAfter),
+			"another login took its place; they stop working when its issuer ends it", d.Conns, d.Generation.ID(), lineage.WarnAfter),
 	})
 }
 

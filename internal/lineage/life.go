@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rekeyhq/rekey/internal/leasetimer"
 	"github.com/rekeyhq/rekey/internal/refresh"
 )
 
@@ -16,6 +17,8 @@ type Life struct {
 	Dead  atomic.Bool // its role has lost everything: its connections are of no use
 	Ended atomic.Bool // its not-after has passed: nothing may use it any more
 	Late  atomic.Bool // its hand-over has taken too long: pace gives way
+
+	warned bool // that it takes very long; belongs to whoever calls LookAtAge
 
 	// The rest is guarded by the lock of the Book's owner.
 
@@ -71,13 +74,12 @@ func (l *Life) Inherit(from *Life) {
 // Deadline is when connections that are still in use are closed: at the credential's own end, or earlier
 // where a drain has a time limit. Zero: never.
 func (l *Life) Deadline(drainTimeout time.Duration) time.Time {
-	deadline := l.NotAfter()
-	if drainTimeout == 0 || l.Superseded.IsZero() {
-		return deadline
+	return deadline(l.NotAfter(), l.Superseded, drainTimeout)
+}
+
+func deadline(notAfter, superseded time.Time, drainTimeout time.Duration) time.Time {
+	if drainTimeout == 0 || superseded.IsZero() {
+		return notAfter
 	}
-	limit := l.Superseded.Add(drainTimeout)
-	if deadline.IsZero() || limit.Before(deadline) {
-		return limit
-	}
-	return deadline
+	return leasetimer.Earlier(notAfter, superseded.Add(drainTimeout))
 }
