@@ -116,7 +116,7 @@ func (e *ends) dropLeaving() bool {
 func (e *ends) lookAtAge() (turned bool, next time.Time) {
 	look := lineage.LookAtAge(e.pool.sessions.draining(), e.pool.limit(), e.pool.options.DrainTimeout, time.Now())
 	for _, d := range look.InUse {
-		e.pool.reports.inUse(d)
+		e.pool.reports.InUse(d)
 	}
 	if look.Late {
 		e.pool.sessions.look()

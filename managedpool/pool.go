@@ -49,6 +49,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/announce"
 	"github.com/rekeyhq/rekey/internal/gate"
 	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/reports"
 	"github.com/rekeyhq/rekey/internal/worker"
 	"github.com/rekeyhq/rekey/source"
 )
@@ -72,7 +73,7 @@ type Pool struct {
 	handover *handover
 	router   *router
 	ends     *ends
-	reports  *reports
+	reports  *reports.Reports[*generation]
 	pings    *worker.Worker
 	headroom headroom
 	places   places
@@ -167,13 +168,15 @@ func build(config *Config, src source.Source, opts *Options) (*Pool, error) {
 	p.handover = newHandover(p)
 	p.router = &router{pool: p}
 	p.ends = newEnds(p)
-	p.reports = newReports(p)
 	p.pings = worker.New(func() { p.pingIdle(p.pings.Ctx); p.handover.Kick() })
 	p.headroom = newHeadroom(p.options.Headroom - p.ahead())
 	p.closing = newClosing()
 	engine := p.options.settings().Config()
 	engine.Source, engine.Target, engine.OnEvent = src, target{p}, p.tell
 	p.engine = refresh.New(engine)
+	p.reports = reports.New(reports.Pool[*generation]{
+		Engine: p.engine, Current: p.current, TakeNews: p.sessions.takeNews, TakeDrained: p.sessions.takeDrained, Held: "in use or hijacked",
+	})
 	return p, nil
 }
 

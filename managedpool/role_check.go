@@ -50,7 +50,7 @@ func (p *Pool) checkRole(conn *pgx.Conn, s *session) {
 			Err: errors.New("managedpool: the role of an open session may not log in any more, and lacks a grant"),
 		})
 	case disabled && !g.disabled.Swap(true):
-		p.reports.disabled()
+		p.reports.Ask()
 	}
 }
 
@@ -60,7 +60,7 @@ func (p *Pool) revoked(g *generation, err *rekey.VerifyError) {
 		return // which is told already
 	}
 	p.sessions.look()
-	p.reports.revoked(g, err)
+	p.reports.Revoked(g, err)
 }
 
 // askRole asks whether the session's role is gone, and if not, whether it may not log in any more: an issuer may leave it

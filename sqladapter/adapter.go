@@ -11,6 +11,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/announce"
 	"github.com/rekeyhq/rekey/internal/gate"
 	"github.com/rekeyhq/rekey/internal/refresh"
+	"github.com/rekeyhq/rekey/internal/reports"
 	"github.com/rekeyhq/rekey/internal/worker"
 	"github.com/rekeyhq/rekey/source"
 )
@@ -28,7 +29,7 @@ type adapter struct {
 	engine   *refresh.Engine
 	handover *handover
 	ends     *ends
-	reports  *reports
+	reports  *reports.Reports[*generation]
 	pings    *worker.Worker
 	checks   *gate.Gate // for the question whether the account of a session still exists
 
@@ -60,11 +61,13 @@ func newAdapter(config Config) (*adapter, error) {
 	a.sessions = newRegistry(a.places, a.sessionEnded)
 	a.handover = newHandover(a)
 	a.ends = newEnds(a)
-	a.reports = newReports(a)
 	a.pings = worker.New(a.pingIdle)
 	engine := a.config.settings().Config()
 	engine.Source, engine.Target, engine.OnEvent = a.config.Source, target{a}, a.tell
 	a.engine = refresh.New(engine)
+	a.reports = reports.New(reports.Pool[*generation]{
+		Engine: a.engine, Current: a.current, TakeNews: a.sessions.takeNews, TakeDrained: a.sessions.takeDrained, Held: "in use",
+	})
 	a.db = sql.OpenDB(connector{a})
 	a.db.SetMaxOpenConns(a.config.MaxOpenConns)
 	a.db.SetMaxIdleConns(a.config.MaxOpenConns)

@@ -165,7 +165,7 @@ func (a *adapter) keepLimit() {
 	}
 	a.db.SetMaxOpenConns(a.config.MaxOpenConns)
 	if !a.raised.Swap(true) {
-		a.reports.warning(rekey.WarningEvent{
+		a.reports.Warn(rekey.WarningEvent{
 			Field: "MaxOpenConns",
 			Message: fmt.Sprintf("is %d, and SetMaxOpenConns has set more, or no limit: it was set back; set the Config's instead",
 				a.config.MaxOpenConns),

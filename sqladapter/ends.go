@@ -135,7 +135,7 @@ func (e *ends) dropLeaving(looks int) (again bool) {
 func (e *ends) lookAtAge() (turned bool, next time.Time) {
 	look := lineage.LookAtAge(e.adapter.sessions.draining(), e.adapter.config.MaxOpenConns, e.adapter.config.DrainTimeout, time.Now())
 	for _, d := range look.InUse {
-		e.adapter.reports.inUse(d)
+		e.adapter.reports.InUse(d)
 	}
 	if look.Late {
 		e.adapter.sessions.look()

@@ -121,7 +121,7 @@ func (a *adapter) revoked(g *generation, err *rekey.VerifyError) {
 	}
 	a.sessions.look()
 	a.ends.Kick()
-	a.reports.revoked(g, err)
+	a.reports.Revoked(g, err)
 }
 
 // revokedError says what the server's answer means.
