@@ -11,8 +11,8 @@ import (
 
 // line is the order of callers in Replace mode: whoever may have to wait for a connection has a place in it, by the ticket
 // that he drew when he came, until he has one. He waits there, and not in the queue of a pgxpool, for a connection to be
-// offered, which happens when one is released; where none is offered for a while, the first of those who wait looks for
-// himself.
+// offered, which happens when one is released; a while after an offer the first of those who wait looks for himself, because
+// not all that becomes free is released: places are, and connections that were made in vain.
 //
 // Whoever was offered a connection, or has found one, makes an attempt at the pgxpool that has it. He keeps his place
 // meanwhile, and is back in it when that comes to nothing.
@@ -22,7 +22,9 @@ type line struct {
 
 	mu     sync.Mutex  // guards what follows, and what is in the places
 	places []*place    // by ticket
-	nudge  *time.Timer // makes the first look when nothing was offered for a while; nil before the first offer
+	nudge  *time.Timer // makes the first look a while after an offer; nil before the first one
+	armed  bool        // nudge is set
+	due    bool        // somebody is to look, and nobody has begun to
 }
 
 // place is one caller's.
@@ -66,7 +68,8 @@ func (l *line) leave(w *place) (unused *backing) {
 }
 
 // offer tells the first of those who wait that b has a connection for him, and reports whether there is one. Whoever is the
-// first then is left in peace: the next connection to come home will be offered to him, or he looks after a while.
+// first then is left in peace, if nobody is due to look: the next connection to come home will be offered to him, or he looks
+// after a while.
 func (l *line) offer(b *backing, while time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,7 +80,11 @@ func (l *line) offer(b *backing, while time.Duration) bool {
 	b.pending.Add(1)
 	w.offer = b
 	w.signal()
-	if l.waiting.Add(-1) > 0 {
+	switch {
+	case l.waiting.Add(-1) == 0:
+	case l.due: // w was to look, and does not any more
+		l.wakeFirst()
+	default:
 		l.lookAfter(while)
 	}
 	return true
@@ -155,6 +162,9 @@ func (l *line) await(ctx context.Context, w *place, over *atomic.Bool) (first bo
 	for {
 		l.mu.Lock()
 		offered, first := w.offer != nil, l.first() == w
+		if first {
+			l.due = false
+		}
 		l.mu.Unlock()
 		if offered || first || over.Load() {
 			return !offered, nil
@@ -168,13 +178,25 @@ func (l *line) await(ctx context.Context, w *place, over *atomic.Bool) (first bo
 	}
 }
 
-// lookAfter makes the first of those who wait look after a while, counted from the last call. It is called under the lock.
+// lookAfter makes the first of those who wait look after a while, counted from the first call. It is called under the lock.
 func (l *line) lookAfter(while time.Duration) {
-	if l.nudge == nil {
-		l.nudge = time.AfterFunc(while, l.look) // ends by itself: it is not set again while nobody waits
+	switch {
+	case l.armed:
 		return
+	case l.nudge == nil:
+		l.nudge = time.AfterFunc(while, l.nudged) // ends by itself: it is not set again while nobody waits
+	default:
+		l.nudge.Reset(while)
 	}
-	l.nudge.Reset(while)
+	l.armed = true
+}
+
+// nudged is look when the nudge's time has come.
+func (l *line) nudged() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.armed = false
+	l.wakeFirst()
 }
 
 // look makes the first of those who wait look.
@@ -226,6 +248,7 @@ func (l *line) first() *place {
 
 func (l *line) wakeFirst() {
 	if w := l.first(); w != nil {
+		l.due = true
 		w.signal()
 	}
 }
