@@ -72,7 +72,7 @@ func (o options) scenarios() []scenario {
 		},
 		{
 			id: "outage", title: "an hour without the source", at: back, config: away,
-			text: "Every request fails for an hour. A pool keeps its credential until that ends, and asks more often the nearer that comes; then it asks every five to ten seconds, because nothing works without an answer, and from the fifth minute on every fifteen to thirty.",
+			text: "Every request fails for an hour. A pool keeps its credential until that ends, and asks more often the nearer that comes; then it asks every five to ten seconds, because nothing works without an answer, and after five more minutes every fifteen to thirty.",
 			windows: []named{
 				{"during the outage", fleet.Window{From: at, To: back}},
 				{"the first five minutes after it", fleet.Window{From: back, To: back + first}},

@@ -18,7 +18,8 @@ import (
 )
 
 // tickInterval is how often wall clocks are compared: timers stop while a machine sleeps, leases do not. All pools of a
-// process do so at once, at the full second, because to wake a process that sleeps costs twenty times what a comparison does.
+// process do so at once, at the full second, because to wake a process that sleeps costs more than all their
+// comparisons (docs/decisions/0019-profiles.md).
 const tickInterval = time.Second
 
 // untilTick is how long it is until the next full second.

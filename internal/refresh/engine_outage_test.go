@@ -54,7 +54,7 @@ func TestHourOfOutage(t *testing.T) {
 		if v.State() != rekey.StateExpired || v.Failures < 120 || v.Current.ID != 1 {
 			t.Errorf("state %v, %d failures, generation %d", v.State(), v.Failures, v.Current.ID)
 		}
-		// Each 5 to 10 s in the first two minutes, each 15 to 30 s from the fifth on.
+		// Each 5 to 10 s in the first two minutes, each 15 to 30 s after the fifth.
 		if n := r.source.count(); n < 120 || n > 280 {
 			t.Errorf("%d fetches in an hour", n)
 		}
@@ -262,4 +262,39 @@ func TestRenewalsCarryAnOutage(t *testing.T) {
 			t.Errorf("%d renewals in 3 h of a lease of a minute", r.source.tally().renewals)
 		}
 	})
+}
+
+// TestTicks: the clock is looked at every second, for as long as the engine lives: a breaker that is no longer open shows before
+// anything else happens.
+func TestTicks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, mint(0), plain, func(c *Config) { c.BreakerFailures, c.BreakerOpen = 6, 3*time.Second }).up()
+		r.source.say(source.Credential{}, errStore)
+		for r.View().Breaker != "open" {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if until := time.Until(r.View().NextRefresh); until < 10*time.Second {
+			t.Fatalf("the next attempt is only %v away", until)
+		}
+		time.Sleep(2900 * time.Millisecond)
+		if r.View().Breaker != "open" {
+			t.Error("not open for three seconds")
+		}
+		calls := r.source.count()
+		time.Sleep(1200 * time.Millisecond)
+		if got := r.View().Breaker; got != "half-open" || r.source.count() != calls {
+			t.Errorf("the breaker shows as %q, after %d calls", got, r.source.count()-calls)
+		}
+	})
+}
+
+// TestUntilTick: pools look at the clock together.
+func TestUntilTick(t *testing.T) {
+	for _, test := range []struct{ at, want time.Duration }{
+		{0, time.Second}, {1, time.Second - 1}, {999 * time.Millisecond, time.Millisecond}, {time.Minute, time.Second},
+	} {
+		if got := untilTick(epoch.Add(test.at)); got != test.want {
+			t.Errorf("%v after a full second: %v, want %v", test.at, got, test.want)
+		}
+	}
 }

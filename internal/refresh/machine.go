@@ -50,13 +50,14 @@ type machine struct {
 	lastErr    error
 	startErr   error // why there will be no first credential without a change of configuration
 	fetchErr   *rekey.FetchError
-	leaseTried bool      // this round has tried to extend the lease in hand
-	rounds     uint64    // refreshes that came to an end, and
-	roundErr   error     // how the last one did
-	refusals   int       // distrust answered in a row
-	lastTrust  time.Time // when the server last began or ceased to refuse the login in use
-	began      time.Time // the first step
-	seen       time.Time // the latest
+	leaseTried bool          // this round has tried to extend the lease in hand
+	rounds     uint64        // refreshes that came to an end, and
+	roundErr   error         // how the last one did
+	refusals   int           // distrust answered in a row
+	lastTrust  time.Time     // when the server last began or ceased to refuse the login in use
+	seen       time.Time     // the latest step
+	pause      time.Duration // before the next attempt
+	waited     time.Duration // the pauses that there have been since nobody can log in: clocks do not matter to it
 }
 
 func newMachine(policy leasetimer.Policy, canRenew, canAlternates bool) *machine {
@@ -70,9 +71,6 @@ func newMachine(policy leasetimer.Policy, canRenew, canAlternates bool) *machine
 func (m *machine) step(in input, now time.Time, random float64) []command {
 	s := &stepper{machine: m, now: now.Round(0), random: random}
 	m.follow(s.now)
-	if m.began.IsZero() {
-		m.began = s.now
-	}
 	switch in := in.(type) {
 	case tick:
 		s.tick()
@@ -106,6 +104,7 @@ func (m *machine) follow(now time.Time) {
 		m.due = m.due.Add(-back)
 	}
 	m.planned = m.planned.Add(-back)
+	m.endedAt = m.endedAt.Add(-back)
 	for version, r := range m.refused {
 		r.until = r.until.Add(-back)
 		m.refused[version] = r
@@ -146,13 +145,14 @@ func (s *stepper) reached(t time.Time) bool { return !t.IsZero() && !s.now.Befor
 // start begins an operation; the machine hears of its end.
 func (s *stepper) start(o op, c command) {
 	s.op = o
-	s.due = time.Time{}
+	s.due, s.pause = time.Time{}, 0
 	s.do(c)
 }
 
 func (s *stepper) tick() {
 	s.expireIfEnded()
 	if s.op == opNone && s.reached(s.due) {
+		s.waited += s.pause
 		s.begin()
 	}
 }
@@ -161,7 +161,7 @@ func (s *stepper) expireIfEnded() {
 	if s.current == nil || s.expired || !s.reached(s.current.NotAfter) {
 		return
 	}
-	s.expired, s.endedAt = true, s.now
+	s.expired, s.endedAt, s.waited = true, s.now, 0
 	s.before = s.failures
 	clear(s.refused) // what was refused beside a good login is now as good as any
 	s.do(expire{s.current})

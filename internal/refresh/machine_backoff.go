@@ -77,7 +77,8 @@ func (s *stepper) retry(permanent bool) {
 	if permanent {
 		wait = s.policy.Jittered(b.Max, s.random)
 	}
-	s.due = s.now.Add(s.beforeTheEnd(wait))
+	s.pause = s.beforeTheEnd(wait)
+	s.due = s.now.Add(s.pause)
 }
 
 // beforeTheEnd shortens a wait, so that there is an attempt in every quarter of the time that is left of a lease: a source
@@ -102,24 +103,22 @@ func (s *stepper) urgent() bool {
 // urgentBackoff is for when callers wait.
 var urgentBackoff = leasetimer.Backoff{Base: urgentBase, Max: urgentMax}
 
-// withoutLogin is for when nobody has been able to log in since a time. Its longest wait grows with that, so that an outage
+// withoutLogin is for when nobody can log in. Its longest wait grows with the time that was waited so far, so that an outage
 // becomes a tenth longer by it at most, and thousands of pools leave a source that is down alone: it comes back sooner then.
-func (s *stepper) withoutLogin(since time.Time) leasetimer.Backoff {
+func (s *stepper) withoutLogin() leasetimer.Backoff {
 	b := urgentBackoff
-	b.Max = min(max(urgentMax, s.now.Sub(since)/10), urgentLast)
+	b.Max = min(max(urgentMax, s.waited/10), urgentLast)
 	return b
 }
+
+// useless reports whether nobody can log in.
+func (s *stepper) useless() bool { return s.current == nil || s.trouble != nil || s.expired }
 
 // backoff fits the wait to what a failure costs: little time while nobody can log in, and never so much
 // that a lease runs out between two attempts.
 func (s *stepper) backoff() leasetimer.Backoff {
-	switch {
-	case s.current == nil:
-		return s.withoutLogin(s.began)
-	case s.expired:
-		return s.withoutLogin(s.endedAt)
-	case s.trouble != nil:
-		return s.withoutLogin(s.lastTrust)
+	if s.useless() {
+		return s.withoutLogin()
 	}
 	slack := s.policy.Slack(s.current.Credential)
 	if slack == 0 {

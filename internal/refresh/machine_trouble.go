@@ -23,6 +23,7 @@ func (s *stepper) distrust(in distrust) {
 		return
 	}
 	s.trouble = &trouble{err: in.err, hold: true, revoked: in.revoked}
+	s.waited = 0
 	clear(s.refused) // what was refused beside a good login is now as good as any
 	s.do(suspect{s.current, in.revoked})
 	s.emit(rekey.LoginRefusedEvent{
