@@ -83,9 +83,9 @@ soak: setup vault-server ## Run the long forms of the tests (REKEY_FULL=1); an h
 .PHONY: bench
 bench: setup vault-server ## Compare the pools with what one would use otherwise; pages in bin/bench; 20 minutes
 	@mkdir -p bin/bench
-	$(call bench,rotation) -rounds 3 -for 1600ms -limit 12m $(BENCHFLAGS)
-	$(call bench,latency) -limit 150s
-	$(call bench,scale) -limit 150s
+	$(call bench,rotation) -rounds 3 -for 1600ms -limit 750s $(BENCHFLAGS)
+	$(call bench,latency) -limit 120s
+	$(call bench,scale) -limit 120s
 	@$(MAKE) --no-print-directory bench-go
 
 bench = cd benchmarks && go run ./$(1) -json ../bin/bench/$(1).json -html ../bin/bench/$(1).html

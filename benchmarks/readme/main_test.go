@@ -64,7 +64,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "stale") || strings.Count(text, "| ours | 7 |") != 2 {
+	if strings.Contains(text, "stale") || strings.Count(text, "| ours | 7 |") != 4 {
 		t.Errorf("not in place of the old:\n%s", text)
 	}
 	if svg, err := os.ReadFile(filepath.Join(root, imageFolder, "rotation-newrole-percentiles.svg")); err != nil || !bytes.HasPrefix(svg, []byte("<svg")) {
@@ -120,7 +120,7 @@ func sample() *report.Report {
 	r := &report.Report{Tool: "rotation", Machine: report.Machine{CPUs: 2, OS: "linux", Arch: "amd64", Go: "go1.26"}}
 	r.Settle("rounds", "3")
 	overview := report.Section{ID: "overview"}
-	for _, id := range []string{"failed", "p999", "stall"} {
+	for _, id := range []string{"failed", "p999", "stall", "sessions"} {
 		table := report.Table{ID: id, Title: id, Key: "pool", Columns: []report.Column{{Name: "new role"}}}
 		table.Add("ours", report.Text("7"))
 		overview.Tables = append(overview.Tables, table)

@@ -12,14 +12,15 @@ var rotation = block{
 	pictures: []picture{{"newrole", "latency"}, {"newrole", "percentiles"}},
 }
 
-// rotationText is two tables: what failed, and the tail. The rest is on the page of the command.
+// rotationText is what failed, the tail, the worst stalls, and who kept within which number of sessions. The rest is on the page of
+// the command.
 func rotationText(own block, r *report.Report) (string, error) {
 	var b strings.Builder
 	b.WriteString("Beside what one would use otherwise, each set up as its documentation sets it up best. Nothing happens to the logins of the first two rows, the floors.\n" +
 		"Where only the password changes, sessions live on, and there is nothing to gain. Bold is the best of those that fail nothing in a scenario and have at most\n" +
 		"one session more than the pool's size, where chance cannot have made it the best.\n\n")
 	writeSettings(&b, r)
-	for _, id := range []string{"failed", "p999"} {
+	for _, id := range []string{"failed", "p999", "stall", "sessions"} {
 		table, err := tableOf(r, "overview", id)
 		if err != nil {
 			return "", err

@@ -8,7 +8,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -36,8 +35,8 @@ func main() {
 	if *contenders == "" {
 		o.contenders = slices.DeleteFunc(slices.Clone(contender.All), func(c contender.Contender) bool { return c.Extension })
 	}
-	if o.rate <= 0 || o.every <= 0 {
-		err = errors.New("-rate and -every must be positive")
+	if o.rate <= 0 || o.rate > mostRate || o.every <= 0 {
+		err = fmt.Errorf("-rate must be positive and at most %d, and -every positive", mostRate)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rotation:", err)
@@ -45,6 +44,9 @@ func main() {
 	}
 	cli.Main("rotation", o.Flags, o.run)
 }
+
+// mostRate is more than any pool can bear: operations that are late pile up, and each of them needs memory.
+const mostRate = 100_000
 
 // options are the command's flags.
 type options struct {

@@ -85,7 +85,7 @@ func TestEveryScenario(t *testing.T) {
 			if most := cmp.Or(s.Conns, o.Conns) + 1; figure("sessions") > float64(most) {
 				t.Errorf("%s, %s: %v sessions, and %d are allowed", s.ID, row.Name, figure("sessions"), most)
 			}
-			if s.ID != "killed" && figure("in flight") != 0 {
+			if s.ID != "killed" && figure("cut off") != 0 {
 				t.Errorf("%s, %s: %v statements killed, and nobody killed any", s.ID, row.Name, figure("in flight"))
 			}
 		}
@@ -186,11 +186,20 @@ func TestNothingBeforeTheRotation(t *testing.T) {
 
 // TestFitting: what the server has too few sessions for is left out, and named.
 func TestFitting(t *testing.T) {
-	fit, tooLarge := fitting(scenario.All, 100)
-	if len(fit) != len(scenario.All)-1 || strings.Join(tooLarge, " ") != "large" {
-		t.Errorf("%d fit, too large: %v", len(fit), tooLarge)
-	}
-	if fit, _ := fitting(scenario.All, 200); len(fit) != len(scenario.All) {
-		t.Errorf("a private server is too small for %d", len(scenario.All)-len(fit))
+	for _, test := range []struct {
+		conns, limit, fit int
+		tooLarge          string
+	}{
+		{10, 200, len(scenario.All), ""}, // a private server
+		{10, 100, len(scenario.All) - 1, "large"},
+		{10, 50, len(scenario.All) - 1, "large"}, // nothing rotates in the pool of 30
+		{10, 49, len(scenario.All) - 2, "large cold"},
+		{100, 200, 2, "password newrole killed busy outage expired limited wrong"},
+		{10, 20, 0, "password newrole killed busy large outage expired limited wrong cold"},
+	} {
+		fit, tooLarge := fitting(scenario.All, test.conns, test.limit)
+		if len(fit) != test.fit || strings.Join(tooLarge, " ") != test.tooLarge {
+			t.Errorf("pools of %d on %d: %d fit, too large: %v", test.conns, test.limit, len(fit), tooLarge)
+		}
 	}
 }

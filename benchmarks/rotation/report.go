@@ -14,16 +14,20 @@ import (
 	"github.com/rekeyhq/rekey/benchmarks/internal/store"
 )
 
+// unless is said of settings that scenarios may have their own of.
+const unless = ", unless a scenario says otherwise"
+
 // report makes tables and charts of what was seen.
 func (o options) report(seen results) *report.Report {
 	r := &report.Report{Tool: "rotation", Title: "Rotation under load"}
-	r.Settle("connections of a pool", fmt.Sprint(o.Conns))
-	r.Settle("load", fmt.Sprintf("open, %g operations a second; a latency counts from when the operation was due", o.rate))
-	r.Settle("rounds", fmt.Sprintf("%d of %v, in turns; each cell has the median and the range of the rounds (a percentile is that of all rounds together), and the median and range of their ratios to the floor: the plain pool of its kind, pgxpool or database/sql", o.Rounds, o.For))
+	r.Settle("connections of a pool", fmt.Sprintf("%d%s", o.Conns, unless))
+	r.Settle("load", fmt.Sprintf("open, %g operations a second%s; a latency counts from when the operation was due", o.rate, unless))
+	r.Settle("rounds", fmt.Sprintf("%d of %v or more, in turns; each cell has the median and the range of the rounds, and the same of their ratios to the floor: the plain pool of its kind, pgxpool or database/sql; "+
+		"a percentile, and its ratio, is that of all rounds together, and the slowest is the slowest of all", o.Rounds, o.For))
 	r.Settle("a rotation each", o.every.String()+", where there are several")
 	r.Settle("a caller's deadline", scenario.Deadline.String())
 	r.Settle("a call of the store", store.Latency.String())
-	r.Settle("an old login lives on for", scenario.Overlap.String())
+	r.Settle("an old login lives on for", scenario.Overlap.String()+unless)
 	r.Sections = append(r.Sections, o.overview(seen))
 	for _, s := range o.scenarios {
 		if len(seen[s.ID]) > 0 {
@@ -38,6 +42,7 @@ const (
 	failuresTable = "failed"
 	tailTable     = "p999"
 	stallTable    = "stall"
+	sessionsTable = "sessions"
 )
 
 // overview has the contenders down and the scenarios across.
@@ -50,6 +55,7 @@ func (o options) overview(seen results) report.Section {
 		{failuresTable, "Failed operations a turn", "failed", report.Count},
 		{tailTable, "The tail of the latency", "", report.Milliseconds},
 		{stallTable, "Worst stall", "worst stall", report.Milliseconds},
+		{sessionsTable, "Sessions on the server, the most at once", "sessions", report.Count},
 	} {
 		table := report.Table{ID: kind.id, Title: kind.title, Key: "pool"}
 		columns, names := make([]report.Table, 0, len(o.scenarios)), make([]string, 0, len(o.scenarios))
@@ -137,6 +143,9 @@ func always(f func(*outcome) float64) func(*outcome) (float64, bool) {
 // beyond is how many operations must be slower than a percentile for it to say anything.
 const beyond = 10
 
+// slowest is the percentile that the slowest operation is.
+const slowest = 100
+
 // quantile is a percentile of a round.
 func quantile(p float64) func(*outcome) (float64, bool) {
 	return always(func(o *outcome) float64 { return o.Quantile(p).Seconds() * 1000 })
@@ -157,23 +166,23 @@ func (f figure) tells(rounds []*outcome) bool {
 	for _, o := range rounds {
 		ops += o.Ops
 	}
-	return float64(ops)*(1-f.percentile/100) >= beyond || f.percentile == 0
+	return float64(ops)*(1-f.percentile/100) >= beyond || f.percentile == 0 || f.percentile == slowest
 }
 
 var figures = []figure{
 	{Column: report.Column{Name: "failed", Unit: report.Count,
-		Help: "operations that failed: no connection, a refused statement, a deadline; not those that were killed in flight"},
+		Help: "operations that failed: no connection, a refused statement, a deadline; not those that were cut off"},
 		of: always(func(o *outcome) float64 { return float64(o.Failures()) })},
 	{Column: report.Column{Name: "late", Unit: report.Count, Help: "of those, at the caller's deadline"},
 		of: always(func(o *outcome) float64 { return float64(o.Outcomes[load.Late]) })},
-	{Column: report.Column{Name: "in flight", Unit: report.Count, Help: "statements whose session was ended while they ran; not in failed"},
+	{Column: report.Column{Name: "cut off", Unit: report.Count, Help: "statements that found their session ended, from the order to end all of them until the last was gone, tens of milliseconds later: in flight, or on a connection that was handed out dead; not in failed"},
 		of: always(func(o *outcome) float64 { return float64(o.Outcomes[load.Killed]) })},
 	{Column: report.Column{Name: "last failure", Unit: report.Seconds, Help: "when, since the turn began"},
 		of: func(o *outcome) (float64, bool) { return o.LastFailure.Seconds(), o.LastFailure >= 0 }},
 	{Column: report.Column{Name: "p50", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(50), percentile: 50, ratio: true},
-	{Column: report.Column{Name: "p99", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99), percentile: 99, ratio: true},
+	{Column: report.Column{Name: "p99", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99), percentile: 99, ratio: true, best: true},
 	{Column: report.Column{Name: "p99.9", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(99.9), percentile: 99.9, ratio: true, best: true},
-	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(100), ratio: true, best: true},
+	{Column: report.Column{Name: "slowest", Unit: report.Milliseconds, Help: latencyHelp}, of: quantile(slowest), percentile: slowest, ratio: true, best: true},
 	{Column: report.Column{Name: "worst stall", Unit: report.Milliseconds, Help: "the longest time in which no operation succeeded"},
 		of: always(func(o *outcome) float64 { return o.WorstStall.Seconds() * 1000 }), ratio: true, best: true, warm: true},
 	{Column: report.Column{Name: "sessions", Unit: report.Count, Help: "the most at once, counted on the server each 10 ms"},
@@ -210,11 +219,14 @@ func (o options) table(s scenario.Scenario, seen map[string][]*outcome) report.T
 
 func (f figure) cell(rounds, floor []*outcome, c contender.Contender) report.Value {
 	v := report.Spread(f.values(rounds))
-	if f.percentile > 0 {
-		v.Median = together(rounds, f.percentile)
-	}
 	if f.ratio && !c.Floor {
 		v = v.Over(f.values(rounds), f.values(floor))
+	}
+	if f.percentile > 0 {
+		v.Median = together(rounds, f.percentile)
+		if v.Ratio > 0 {
+			v.Ratio = v.Median / together(floor, f.percentile)
+		}
 	}
 	switch {
 	case v.Text != "":
@@ -236,17 +248,23 @@ func (f figure) values(rounds []*outcome) (out []float64) {
 }
 
 // markBest marks the least of each column among those that rotate, fail nothing, and stay within one session more than
-// the pool's size; where its rounds are all below those of each of the others. What may be chance is not marked, and one round may.
+// the pool's size; where its rounds are all below those of each of the others. What may be chance is not marked, and one round
+// may; nor is what has only its own kind to be compared with.
 func markBest(t *report.Table) {
 	for i, f := range figures {
 		if !f.best {
 			continue
 		}
 		var fair []*report.Value
+		ours, peers := false, false
 		for _, row := range t.Rows {
 			if v := &row.Cells[i]; !row.Floor && !broken(row) && v.Text == "" {
 				fair = append(fair, v)
+				ours, peers = ours || row.Ours, peers || !row.Ours
 			}
+		}
+		if !ours || !peers {
+			continue
 		}
 		slices.SortFunc(fair, func(a, b *report.Value) int { return cmp.Compare(a.Max, b.Max) })
 		if len(fair) > 0 && fair[0].Rounds > 1 && !slices.ContainsFunc(fair[1:], func(v *report.Value) bool { return v.Min <= fair[0].Max }) {

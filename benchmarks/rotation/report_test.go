@@ -20,20 +20,25 @@ func played(ops int, each time.Duration) *outcome {
 	return &outcome{Result: to.Result(time.Now(), nil), conns: 10}
 }
 
-// TestBest: only what lies below all others in each round is called best.
+// TestBest: only what lies below all others in each round is called best, and only beside somebody else's.
 func TestBest(t *testing.T) {
 	for _, test := range []struct {
 		a, b []float64
+		ours [2]bool // a, b
 		want bool
 	}{
-		{[]float64{1, 2, 3}, []float64{4, 5, 6}, true},
-		{[]float64{1, 2, 5}, []float64{4, 5, 6}, false},
-		{[]float64{1, 2, 3}, []float64{3, 5, 6}, false},
-		{[]float64{1}, []float64{2}, false},
+		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{true, false}, true},
+		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{false, true}, true},
+		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{true, true}, false},
+		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{false, false}, false},
+		{[]float64{1, 2, 5}, []float64{4, 5, 6}, [2]bool{true, false}, false},
+		{[]float64{1, 2, 3}, []float64{3, 5, 6}, [2]bool{true, false}, false},
+		{[]float64{1}, []float64{2}, [2]bool{true, false}, false},
 	} {
 		table := report.Table{}
-		for _, rounds := range [][]float64{test.b, test.a} {
+		for n, rounds := range [][]float64{test.b, test.a} {
 			row := table.Add("one")
+			row.Ours = test.ours[1-n]
 			for range figures {
 				row.Cells = append(row.Cells, report.Spread(rounds))
 			}
@@ -65,6 +70,29 @@ func TestTail(t *testing.T) {
 		table := o.table(cold, rounds(30))
 		if v, _ := table.Cell(contender.All[0].Name, "worst stall"); v.Text == "" {
 			t.Errorf("a cold pool has a stall of %v", v.Median)
+		}
+	})
+}
+
+// TestRatio: a percentile's ratio is that of the figures beside it, and no percentile is above the slowest.
+func TestRatio(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		floor, ours := contender.Contender{ID: "floor", Name: "floor", Floor: true}, contender.Contender{ID: "ours", Name: "ours", Ours: true, Over: "floor"}
+		o := options{contenders: []contender.Contender{floor, ours}}
+		round := func(ms int) *outcome { return played(400, time.Duration(ms)*time.Millisecond) }
+		table := o.table(scenario.All[0], map[string][]*outcome{
+			"floor": {round(1), round(2), round(9)},
+			"ours":  {round(9), round(2), round(10)},
+		})
+		for _, name := range []string{"p50", "p99", "slowest"} {
+			a, _ := table.Cell("floor", name)
+			b, _ := table.Cell("ours", name)
+			if got, want := b.Ratio, b.Median/a.Median; got < want*0.999 || got > want*1.001 {
+				t.Errorf("%s: %v beside %v is said to be %v times that", name, b.Median, a.Median, got)
+			}
+			if slowest, _ := table.Cell("ours", "slowest"); b.Median > slowest.Median {
+				t.Errorf("%s: %v, and the slowest is %v", name, b.Median, slowest.Median)
+			}
 		}
 	})
 }

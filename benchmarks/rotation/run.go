@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 	}
 	seen := results{}
 	var tooLarge []string
-	if o.scenarios, tooLarge = fitting(o.scenarios, s.Limit()); len(o.scenarios) == 0 {
+	if o.scenarios, tooLarge = fitting(o.scenarios, o.Conns, s.Limit()); len(o.scenarios) == 0 {
 		return nil, errors.Join(fmt.Errorf("the server takes %d sessions (max_connections), too few for %s", s.Limit(), strings.Join(tooLarge, ", ")), s.Close())
 	}
 	err = o.rounds(ctx, s, seen)
@@ -55,11 +56,15 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 // spareSessions are for the benchmark itself, and for what else uses the server.
 const spareSessions = 20
 
-// fitting are the scenarios that a server has the sessions for, also where a pool is exchanged for another one of its size,
-// and the names of the others.
-func fitting(all []scenario.Scenario, limit int) (fit []scenario.Scenario, tooLarge []string) {
+// fitting are the scenarios that a server has the sessions for, with pools of so many connections where a scenario has no size
+// of its own, and the names of the others. Where something rotates, a pool may be exchanged for another one of its size.
+func fitting(all []scenario.Scenario, conns, limit int) (fit []scenario.Scenario, tooLarge []string) {
 	for _, s := range all {
-		if 2*s.Conns+spareSessions > limit {
+		needs := cmp.Or(s.Conns, conns)
+		if s.Script != nil {
+			needs *= 2
+		}
+		if needs+spareSessions > limit {
 			tooLarge = append(tooLarge, s.ID)
 		} else {
 			fit = append(fit, s)
@@ -74,7 +79,7 @@ func (o options) rounds(ctx context.Context, s *server.Server, seen results) err
 	for round := range o.Rounds {
 		for n, sc := range o.scenarios {
 			for _, c := range ordered(o.contenders, round*len(o.contenders)/o.Rounds+n) {
-				out, err := o.turn(s, sc, c).play(ctx)
+				out, err := o.turn(s, sc, c).playInTime(ctx)
 				if err != nil {
 					return fmt.Errorf("round %d, %s, %s: %w", round+1, sc.ID, c.ID, err)
 				}

@@ -37,6 +37,19 @@ type outcome struct {
 	conns    int
 }
 
+// lateTries is how often a turn is begun that is not ready in time.
+const lateTries = 5
+
+// playInTime is play, once more where the machine was too busy to be ready in time.
+func (t turn) playInTime(ctx context.Context) (out *outcome, err error) {
+	for range lateTries {
+		if out, err = t.play(ctx); !errors.Is(err, scenario.ErrLate) {
+			break
+		}
+	}
+	return out, err
+}
+
 // play makes the roles, opens the pool, and takes all of it away again.
 func (t turn) play(ctx context.Context) (out *outcome, err error) {
 	roles := t.size.Server.NewRoles()
@@ -49,7 +62,7 @@ func (t turn) play(ctx context.Context) (out *outcome, err error) {
 	if t.scenario.Role != nil {
 		role = t.scenario.Role(t.size.Conns)
 	}
-	stage, err := scenario.NewStage(ctx, roles, role, t.scenario.End)
+	stage, err := scenario.NewStage(ctx, roles, role, t.size.Conns, t.scenario.End)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +90,10 @@ func (t turn) watch(ctx context.Context, stage *scenario.Stage, pool contender.P
 		return nil, err
 	}
 	runtime.GC() // what the turn before has left
-	stage.Begin(ctx)
+	if err := stage.Begin(ctx); err != nil {
+		_, censusErr := census.Stop(stage.Began())
+		return nil, errors.Join(err, censusErr)
+	}
 	out := &outcome{conns: t.size.Conns, calls: stage.Store.Calls(), cpu: load.CPU()}
 	recorder := load.NewRecorder(int(2 * t.size.Rate * t.length.Seconds()))
 	script := t.script(ctx, stage)
@@ -85,7 +101,7 @@ func (t turn) watch(ctx context.Context, stage *scenario.Stage, pool contender.P
 	err = script()
 	out.cpu = load.CPU() - out.cpu
 	out.calls = stage.Store.Calls() - out.calls
-	counts, censusErr := census.Stop()
+	counts, censusErr := census.Stop(stage.Began())
 	if err := errors.Join(err, censusErr, context.Cause(ctx)); err != nil {
 		return nil, err
 	}

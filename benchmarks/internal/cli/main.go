@@ -50,10 +50,13 @@ func execute(ctx context.Context, f *Flags, run func(context.Context, *Flags) (*
 	profiles := stopProfiles()
 	limited := err != nil && errors.Is(context.Cause(ctx), errLimit)
 	if r == nil {
-		if limited {
+		if ctx.Err() != nil {
 			err = fmt.Errorf("%w, with nothing to report", context.Cause(ctx))
 		}
 		return errors.Join(err, profiles)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx) // not what it has broken off, with the server's address in it
 	}
 	if err != nil {
 		r.Incomplete = err.Error()

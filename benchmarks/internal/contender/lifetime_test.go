@@ -18,4 +18,9 @@ func TestLifetime(t *testing.T) {
 	if most := ends.MaxConnLifetime + ends.MaxConnLifetimeJitter; most < 700*time.Millisecond || most+ends.HealthCheckPeriod >= time.Second {
 		t.Errorf("%v, looked for each %v", most, ends.HealthCheckPeriod)
 	}
+	World{Overlap: 3 * time.Second}.setLifetime(&ends)
+	jitter := time.Duration((ends.MaxConnLifetimeJitter - 1).Seconds()) * time.Second // pgxpool's, at the most
+	if most := ends.MaxConnLifetime + jitter; jitter == 0 || most < 2*time.Second || most+ends.HealthCheckPeriod >= 3*time.Second {
+		t.Errorf("%v, looked for each %v", most, ends.HealthCheckPeriod)
+	}
 }

@@ -46,12 +46,14 @@ func measure(ctx context.Context, job Job) (r Result, err error) {
 	if r.Rest, err = rest(ctx, job.Rest); err != nil {
 		return r, err
 	}
+	began, used := time.Now(), cpu()
 	if err := r.rotate(ctx, job, pools); err != nil {
 		return r, err
 	}
-	if err := pause(ctx, settling); err != nil {
+	if err := pause(ctx, settling); err != nil { // in which what was kept in reserve ends, at the rotations' cost
 		return r, err
 	}
+	r.CPU = max(0, (cpu()-used).Seconds()-r.Rest*time.Since(began).Seconds()) / float64(max(1, r.Rotations))
 	now = takeUsage()
 	r.HeapAfter, r.GoroutinesAfter = now.heap-before.heap, now.goroutines-before.goroutines
 	return r, nil
@@ -83,7 +85,6 @@ func (r *Result) rotate(ctx context.Context, job Job, pools []pool) error {
 	rounds := (job.Rotations + job.Pools - 1) / job.Pools
 	r.Rotations = rounds * job.Pools
 	r.Wall = make([]float64, r.Rotations)
-	began, used := time.Now(), cpu()
 	for round := range rounds {
 		err := each(ctx, job.Workers, job.Pools, func(ctx context.Context, n int) error {
 			began := time.Now()
@@ -97,7 +98,6 @@ func (r *Result) rotate(ctx context.Context, job Job, pools []pool) error {
 			return fmt.Errorf("rotating: %w", err)
 		}
 	}
-	r.CPU = max(0, (cpu()-used).Seconds()-r.Rest*time.Since(began).Seconds()) / float64(max(1, r.Rotations))
 	return nil
 }
 

@@ -54,10 +54,10 @@ func (l Load) closed(ctx context.Context, end time.Time, do Do, to *Recorder) {
 func (l Load) open(ctx context.Context, end time.Time, do Do, to *Recorder) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	every := time.Duration(float64(time.Second) / l.Rate)
+	every := max(1, time.Duration(float64(time.Second)/l.Rate))
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for n, due := 0, time.Now(); due.Before(end); n, due = n+1, due.Add(every) {
+	for n, due := 0, time.Now(); due.Before(end) && ctx.Err() == nil; n, due = n+1, due.Add(every) {
 		if wait := time.Until(due); wait > 0 {
 			timer.Reset(wait)
 			select {

@@ -28,7 +28,8 @@ type Outcome int
 // Outcomes.
 const (
 	Succeeded Outcome = iota
-	// Killed: the server ended the session while the operation was in flight. No pool can help that.
+	// Killed: the operation found its session ended while the server was ending all of them: it was in flight, or its connection
+	// was handed out dead, tens of milliseconds at most after the order.
 	Killed
 	// Late: the caller's deadline came first.
 	Late
@@ -44,8 +45,9 @@ type Kill struct{ From, To time.Time }
 // settle is how long after the server's word a client may still find out; the news is on its way.
 const settle = 5 * time.Millisecond
 
-// OutcomeOf sorts an operation. Only one that had begun before the last session was gone can have been in flight; whoever
-// comes later and is given a dead connection has failed.
+// OutcomeOf sorts an operation. Only one that had begun before the last session was gone can have been in flight. Which session it
+// had is not known, so that one that was given a connection whose own session was gone a moment before is taken for the
+// same; whoever comes later and is given a dead connection has failed.
 func OutcomeOf(op Op, kills []Kill) Outcome {
 	var login *pgconn.ConnectError
 	switch {

@@ -104,7 +104,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// Failures is how many operations failed: all but those that were killed in flight.
+// Failures is how many operations failed: all but those that were cut off when their sessions were ended.
 func (r *Result) Failures() int {
 	return r.Outcomes[Late] + r.Outcomes[Unconnected] + r.Outcomes[Failed]
 }

@@ -9,11 +9,14 @@ import (
 	"github.com/rekeyhq/rekey/benchmarks/internal/server"
 )
 
+// oneRotation is the least that a turn takes in which credentials rotate every so often: one of them, and the end of the old login.
+const oneRotation = Lead + Overlap + 100*time.Millisecond
+
 var password = Scenario{
 	ID: "password", Short: "new password", Title: "A new password, quietly",
 	Text: "Each 1.2 s the role gets another password, and the store has it at once. Sessions live on; only new logins need it, so a pool that does nothing wins:" +
 		" there is nothing to gain here, only something to lose.",
-	Load: quiet, Script: changePasswords,
+	Length: oneRotation, Load: quiet, Script: changePasswords,
 }
 
 var newRole = Scenario{
@@ -21,7 +24,7 @@ var newRole = Scenario{
 	Text: "A new role each 1.2 s, as a secret store's database engine leases them; one second later the lease of the one before ends: it loses " +
 		"its rights and is dropped. Sessions of a dropped role stay open and can read nothing.",
 	Overlap: Overlap, End: Lead + Overlap,
-	Load: quiet, Script: rotateRoles,
+	Length: oneRotation, Load: quiet, Script: rotateRoles,
 }
 
 var busy = Scenario{
@@ -29,21 +32,21 @@ var busy = Scenario{
 	Text: "New roles as before, while three callers for each connection ask for 20 ms of work without a pause. The load is closed: a latency " +
 		"counts from when the caller asked.",
 	Overlap: Overlap, End: Lead + Overlap,
-	Load: saturating, Script: rotateRoles,
+	Length: oneRotation, Load: saturating, Script: rotateRoles,
 }
 
 var limited = Scenario{
 	ID: "limited", Short: "role's limit", Title: "The role's CONNECTION LIMIT equals the pool's size",
 	Text: "Passwords change each 1.2 s, and the role has no session to spare: not for a second pool, not for checking a password beside a full one. " +
 		"As with a new password, there is nothing to gain.",
-	Load: quiet, Script: changePasswords,
+	Length: oneRotation, Load: quiet, Script: changePasswords,
 	Role: func(conns int) server.RoleOptions { return server.RoleOptions{ConnectionLimit: conns} },
 }
 
 var killed = Scenario{
 	ID: "killed", Short: "killed, store late", Title: "Sessions killed, and the store lags",
 	Text: "The role's password changes and all of its sessions are ended; the store has the new password one second later. No login works for that " +
-		"second, and each caller has three: to wait is enough. Statements in flight when their session ended are counted apart; they fail for everybody.",
+		"second, and each caller has three: to wait is enough. Statements that find their session ended while all are being ended are counted apart: those in flight fail for everybody, and a pool that does not look loses one with each connection.",
 	Length: 1700 * time.Millisecond,
 	Load:   quiet, Script: killSessions,
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rekeyhq/rekey/benchmarks/internal/load"
@@ -29,12 +30,21 @@ type Mark struct {
 	Label string
 }
 
-// preparation is how long before the stage's clock starts the first login is made, where that login's end is in the
-// store from the beginning: time enough to open a pool and to warm it.
-const preparation = 500 * time.Millisecond
+// How long before the stage's clock starts the first login is made, where that login's end is in the store from the
+// beginning: time enough to open a pool and to warm it.
+const (
+	preparation        = 500 * time.Millisecond
+	preparationPerConn = 20 * time.Millisecond
+)
 
-// NewStage issues the first login. It ends so long after the stage begins; 0: never.
-func NewStage(ctx context.Context, roles *server.Roles, o server.RoleOptions, end time.Duration) (*Stage, error) {
+// ErrLate says that a stage was not ready in time: what the store said of the first login's end is not so.
+var ErrLate = errors.New("the pool was not open and warm in time: the machine is too busy")
+
+// tolerable is how late a stage may begin.
+const tolerable = 50 * time.Millisecond
+
+// NewStage issues the first login, for a pool of so many connections. It ends so long after the stage begins; 0: never.
+func NewStage(ctx context.Context, roles *server.Roles, o server.RoleOptions, conns int, end time.Duration) (*Stage, error) {
 	login, err := roles.Issue(ctx, o)
 	if err != nil {
 		return nil, err
@@ -42,18 +52,23 @@ func NewStage(ctx context.Context, roles *server.Roles, o server.RoleOptions, en
 	s := &Stage{Roles: roles, Every: Every, login: login}
 	var expires time.Time
 	if end > 0 {
-		s.began = time.Now().Add(preparation)
+		s.began = time.Now().Add(preparation + time.Duration(conns)*preparationPerConn)
 		expires = s.began.Add(end)
 	}
 	s.Store = store.New(s.secret(expires))
 	return s, nil
 }
 
-// Begin starts the stage's clock, at the moment from which the first login's end was reckoned. Where that has passed, on
-// a machine that is too slow, the login outlives what the store said.
-func (s *Stage) Begin(ctx context.Context) {
+// Begin starts the stage's clock, at the moment from which the first login's end was reckoned. It returns ErrLate where that has
+// passed.
+func (s *Stage) Begin(ctx context.Context) error {
+	ends := !s.began.IsZero()
+	if ends && time.Since(s.began) > tolerable {
+		return ErrLate
+	}
 	s.until(ctx, 0)
 	s.began = time.Now()
+	return nil
 }
 
 // Began is when it was started.

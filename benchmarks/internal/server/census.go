@@ -25,7 +25,7 @@ type Census struct {
 
 // Count is how many sessions there were.
 type Count struct {
-	At time.Duration // since the census began
+	At time.Duration // since the moment that Stop was told
 	N  int
 }
 
@@ -63,14 +63,20 @@ func (c *Census) run(ctx context.Context, r *Roles) {
 	}
 }
 
-// Stop ends the census and returns what was counted.
-func (c *Census) Stop() ([]Count, error) {
+// Stop ends the census and returns what was counted from a moment on.
+func (c *Census) Stop(from time.Time) (counts []Count, err error) {
 	c.cancel()
 	c.done.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	c.admin.Close(ctx)
-	return c.counts, c.err
+	shift := from.Sub(c.began)
+	for _, count := range c.counts {
+		if count.At >= shift {
+			counts = append(counts, Count{At: count.At - shift, N: count.N})
+		}
+	}
+	return counts, c.err
 }
 
 // Most is the highest count.

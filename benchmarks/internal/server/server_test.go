@@ -37,7 +37,7 @@ func TestGivenServer(t *testing.T) {
 	var balance int64
 	must(t, conn.QueryRow(ctx, s.Query(), Rows).Scan(&balance))
 	must(t, conn.QueryRow(ctx, s.SlowQuery(30*time.Millisecond), 1).Scan(&balance))
-	counts, err := census.Stop()
+	counts, err := census.Stop(time.Now().Add(-time.Hour))
 	must(t, err)
 	if Most(counts) != 1 {
 		t.Errorf("%d sessions, want 1", Most(counts))
