@@ -25,7 +25,11 @@ func rotationText(own block, r *report.Report) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "\n%s:\n\n%s", table.Title, table.Markdown())
+		format := "\n%s:\n\n%s"
+		if id == "stall" || id == "sessions" { // a reader may want to unfold them
+			format = "\n<details><summary>%s</summary>\n\n%s\n</details>\n"
+		}
+		fmt.Fprintf(&b, format, table.Title, table.Markdown())
 	}
 	writePictures(&b, own, r)
 	return b.String(), nil
