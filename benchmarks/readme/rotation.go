@@ -17,8 +17,8 @@ var rotation = block{
 func rotationText(own block, r *report.Report) (string, error) {
 	var b strings.Builder
 	b.WriteString("Beside what one would use otherwise, each set up as its documentation sets it up best. Nothing happens to the logins of the first two rows, the floors.\n" +
-		"Where only the password changes, sessions live on, and there is nothing to gain. Bold is the best of those that fail nothing in a scenario and have at most\n" +
-		"one session more than the pool's size, where chance cannot have made it the best.\n\n")
+		"Where only the password changes, sessions live on, and there is nothing to gain. Bold is what is below every rival in every\n" +
+		"round, of those that fail nothing in a scenario and have at most one session more than the pool's size; rekey's own pools are no rivals of each other.\n\n")
 	writeSettings(&b, r)
 	for _, id := range []string{"failed", "p999", "stall", "sessions"} {
 		table, err := tableOf(r, "overview", id)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -247,28 +246,30 @@ func (f figure) values(rounds []*outcome) (out []float64) {
 	return out
 }
 
-// markBest marks the least of each column among those that rotate, fail nothing, and stay within one session more than
-// the pool's size; where its rounds are all below those of each of the others. What may be chance is not marked, and one round
-// may; nor is what has only its own kind to be compared with.
+// fairCell is one that may be the best of its column.
+type fairCell struct {
+	*report.Value
+	ours bool
+}
+
+// markBest marks what is best in each column, among those that rotate, fail nothing, and stay within one session more than the
+// pool's size: whose rounds are all below those of each rival. Ours are no rivals of each other; what has no rival, or may be
+// chance, as one round may, is not marked.
 func markBest(t *report.Table) {
 	for i, f := range figures {
 		if !f.best {
 			continue
 		}
-		var fair []*report.Value
-		ours, peers := false, false
+		var fair []fairCell
 		for _, row := range t.Rows {
 			if v := &row.Cells[i]; !row.Floor && !broken(row) && v.Text == "" {
-				fair = append(fair, v)
-				ours, peers = ours || row.Ours, peers || !row.Ours
+				fair = append(fair, fairCell{v, row.Ours})
 			}
 		}
-		if !ours || !peers {
-			continue
-		}
-		slices.SortFunc(fair, func(a, b *report.Value) int { return cmp.Compare(a.Max, b.Max) })
-		if len(fair) > 0 && fair[0].Rounds > 1 && !slices.ContainsFunc(fair[1:], func(v *report.Value) bool { return v.Min <= fair[0].Max }) {
-			fair[0].Best = true
+		for _, cell := range fair {
+			rivals := slices.DeleteFunc(slices.Clone(fair), func(other fairCell) bool { return other.Value == cell.Value || other.ours && cell.ours })
+			beaten := func(other fairCell) bool { return other.Min <= cell.Max }
+			cell.Best = cell.Rounds > 1 && len(rivals) > 0 && !slices.ContainsFunc(rivals, beaten)
 		}
 	}
 }

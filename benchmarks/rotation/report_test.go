@@ -20,7 +20,7 @@ func played(ops int, each time.Duration) *outcome {
 	return &outcome{Result: to.Result(time.Now(), nil), conns: 10}
 }
 
-// TestBest: only what lies below all others in each round is called best, and only beside somebody else's.
+// TestBest: only what lies below all rivals in each round is called best; ours are no rivals of each other.
 func TestBest(t *testing.T) {
 	for _, test := range []struct {
 		a, b []float64
@@ -30,7 +30,7 @@ func TestBest(t *testing.T) {
 		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{true, false}, true},
 		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{false, true}, true},
 		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{true, true}, false},
-		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{false, false}, false},
+		{[]float64{1, 2, 3}, []float64{4, 5, 6}, [2]bool{false, false}, true},
 		{[]float64{1, 2, 5}, []float64{4, 5, 6}, [2]bool{true, false}, false},
 		{[]float64{1, 2, 3}, []float64{3, 5, 6}, [2]bool{true, false}, false},
 		{[]float64{1}, []float64{2}, [2]bool{true, false}, false},
@@ -47,6 +47,33 @@ func TestBest(t *testing.T) {
 		for i, f := range figures {
 			if table.Rows[0].Cells[i].Best || table.Rows[1].Cells[i].Best != (test.want && f.best) {
 				t.Errorf("%v beside %v, %s: %v", test.a, test.b, f.Name, table.Rows[1].Cells[i].Best)
+			}
+		}
+	}
+}
+
+// TestBestOfOurs: two of ours are both called best where each is below all the peers.
+func TestBestOfOurs(t *testing.T) {
+	table := report.Table{}
+	add := func(ours bool, rounds ...float64) *report.Row {
+		row := table.Add("one")
+		row.Ours = ours
+		for range figures {
+			row.Cells = append(row.Cells, report.Spread(rounds))
+		}
+		return row
+	}
+	for _, r := range []struct {
+		ours   bool
+		rounds []float64
+	}{{true, []float64{1, 2}}, {true, []float64{2, 3}}, {true, []float64{3, 5}}, {false, []float64{4, 6}}, {false, []float64{7, 8}}} {
+		add(r.ours, r.rounds...)
+	}
+	markBest(&table)
+	for i, f := range figures {
+		for n, want := range []bool{true, true, false, false, false} {
+			if got := table.Rows[n].Cells[i].Best; got != (want && f.best) {
+				t.Errorf("%s, row %d: %v", f.Name, n, got)
 			}
 		}
 	}
