@@ -24,7 +24,7 @@ func (o options) run(ctx context.Context, _ *cli.Flags) (*report.Report, error) 
 	}
 	ways := o.ways()
 	if len(ways) == 0 {
-		return nil, fmt.Errorf("-only %q: there is no such way", o.only)
+		return nil, fmt.Errorf("-only %q: there is no such way, or none that -dsn leaves in: Vault makes logins on a server of its own", o.only)
 	}
 	s, err := openServers(ctx, o.DSN, ways)
 	if err != nil {

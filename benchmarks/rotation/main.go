@@ -10,6 +10,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -82,8 +83,8 @@ func pick[T any](flag string, all []T, id func(T) string, names string) (out []T
 			delete(wanted, id(x))
 		}
 	}
-	for name := range wanted {
-		return nil, fmt.Errorf("-%s: there is no %q", flag, name)
+	if len(wanted) > 0 {
+		return nil, fmt.Errorf("-%s: there is no %s", flag, strings.Join(slices.Sorted(maps.Keys(wanted)), ", no "))
 	}
 	return out, nil
 }

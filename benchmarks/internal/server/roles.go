@@ -70,7 +70,7 @@ func (r *Roles) Issue(ctx context.Context, o RoleOptions) (Login, error) {
 		r.mu.Lock()
 		delete(r.live, login.User)
 		r.mu.Unlock()
-		return Login{}, err
+		return Login{}, fmt.Errorf("making a role, for which that of -dsn needs CREATEROLE: %w", err)
 	}
 	err = r.use(ctx, func(ctx context.Context, admin *pgx.Conn) error {
 		return admin.QueryRow(ctx, "select oid from pg_roles where rolname = $1", login.User).Scan(&login.oid)

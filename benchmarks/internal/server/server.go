@@ -35,7 +35,8 @@ type Server struct {
 	name     string // of the schema, and the beginning of each role's
 	database string // quoted
 	version  string
-	limit    int // sessions that it takes
+	limit    int  // sessions that it takes
+	prepared bool // there is something to drop
 
 	mu    sync.Mutex // guards the rest
 	count int        // roles made
@@ -86,12 +87,16 @@ func (s *Server) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.prepared = true
 	_, err = admin.Exec(ctx, fmt.Sprintf(`
 		create schema %[1]s;
 		create table %[1]s.accounts (id int primary key, balance bigint not null);
 		insert into %[1]s.accounts select n, 1000 from generate_series(1, %[2]d) n;
 		analyze %[1]s.accounts`, s.name, Rows))
-	return err
+	if err != nil {
+		return fmt.Errorf("making the schema %s, for which the role of -dsn needs CREATE on the database: %w", s.name, err)
+	}
+	return nil
 }
 
 // Admin makes a connection that may do everything. The caller closes it.
@@ -128,6 +133,9 @@ func (s *Server) String() string {
 func (s *Server) Close() error {
 	if s.private != nil {
 		return s.private.Stop()
+	}
+	if !s.prepared {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
