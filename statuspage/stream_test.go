@@ -1,12 +1,12 @@
 package statuspage_test
 
 import (
-	"slices"
 	"bytes"
 	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
