@@ -84,7 +84,7 @@ func pick[T any](flag string, all []T, id func(T) string, names string) (out []T
 		}
 	}
 	if len(wanted) > 0 {
-		return nil, fmt.Errorf("-%s: there is no %s", flag, strings.Join(slices.Sorted(maps.Keys(wanted)), ", no "))
+		return nil, fmt.Errorf("-%s: there is no %q", flag, slices.Sorted(maps.Keys(wanted)))
 	}
 	return out, nil
 }
