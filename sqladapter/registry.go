@@ -227,13 +227,6 @@ func (r *registry) any(match func(*generation) bool) bool {
 	return false
 }
 
-// deadlineOf returns when g's connections must be gone.
-func (r *registry) deadlineOf(g *generation, drainTimeout time.Duration) time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return g.Deadline(drainTimeout)
-}
-
 // attach gives a session its socket. An attempt on another host replaces the one before.
 func (r *registry) attach(s *Session, open *socket.Socket) {
 	r.mu.Lock()
