@@ -31,7 +31,7 @@ type router struct {
 }
 
 // released offers a connection of b, which comes home, to the first in line, who is counted in the place of its caller.
-// One that goes makes him look.
+// One that goes makes him look. It takes the pool's lock, unless the connection goes.
 func (r *router) released(b *backing, goes bool) {
 	if !goes && !b.closed.Load() && r.line.waiting.Load() > 0 && r.line.offer(b, r.pace()) {
 		return

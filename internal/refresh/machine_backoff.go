@@ -111,13 +111,10 @@ func (s *stepper) withoutLogin() leasetimer.Backoff {
 	return b
 }
 
-// useless reports whether nobody can log in.
-func (s *stepper) useless() bool { return s.current == nil || s.trouble != nil || s.expired }
-
 // backoff fits the wait to what a failure costs: little time while nobody can log in, and never so much
 // that a lease runs out between two attempts.
 func (s *stepper) backoff() leasetimer.Backoff {
-	if s.useless() {
+	if s.current == nil || s.trouble != nil || s.expired {
 		return s.withoutLogin()
 	}
 	slack := s.policy.Slack(s.current.Credential)

@@ -129,3 +129,11 @@ func TestDeadline(t *testing.T) {
 		}
 	})
 }
+
+// TestOpenEndsWhileItLags: a load of more operations than can be started ends with its context, too.
+func TestOpenEndsWhileItLags(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	none := func(context.Context, string, int) error { return nil }
+	Load{Rate: 1e12, Rows: 1, Deadline: time.Second}.Run(ctx, time.Hour, none, NewRecorder(0)) // it returns
+}
