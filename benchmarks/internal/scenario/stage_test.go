@@ -17,7 +17,7 @@ func TestBegin(t *testing.T) {
 				t.Errorf("%v late: %v, want %v", late, err, want)
 			}
 			if time.Now().Before(at) {
-				t.Errorf("%v late: begun %v too early", late, at.Sub(time.Now()))
+				t.Errorf("%v late: begun %v too early", late, time.Until(at))
 			}
 		})
 	}
